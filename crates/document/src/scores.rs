@@ -1,0 +1,24 @@
+//! The numbers that the stages attach to a document. Each is absent until its stage has run.
+
+use serde::Serialize;
+
+/// Scores of one document; units stand beside each.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Scores {
+    /// Length of the text in Unicode scalar values.
+    pub chars: Option<u64>,
+    /// Number of different keywords that occur.
+    pub distinct_keywords: Option<u64>,
+    /// Characters covered by keywords, in the sense of the language's keyword rule.
+    pub hit_chars: Option<u64>,
+    /// `hit_chars / chars`; 0 for an empty text.
+    pub keyword_density: Option<f64>,
+    /// Probability of the identified language, in 0..=1, in steps of 0.0001.
+    pub language_probability: Option<f64>,
+    /// Words, counted as the language counts them.
+    pub words: Option<u64>,
+    /// Share of characters in lines that occur more than once, in 0..=1.
+    pub duplicate_line_chars: Option<f64>,
+    /// Tokens of the pipeline's tokenizer.
+    pub tokens: Option<u64>,
+}

@@ -1,0 +1,234 @@
+//! The alphabet of a keyword list: each character of a text becomes a 16-bit symbol, folded, one for one.
+//!
+//! Matching runs over symbols, not over bytes. Case, width and the folds of the language (ё = е, 體 = 体) are decided
+//! while the table is built, so folding a text costs one look-up a character, and since every character gives exactly
+//! one symbol, no offset moves.
+
+use std::collections::BTreeMap;
+
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed, properties::CanonicalCombiningClassMap};
+
+/// One folded character: bit 15 says that it belongs to a word, bit 14 that it was upper case in the text, bit 13 that
+/// it may stand between the words of a term; the low 13 bits are the character's number in the alphabet of the keywords,
+/// 0 for all characters that no keyword has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Symbol(u16);
+
+impl Symbol {
+    const WORD: u16 = 1 << 15;
+    const UPPER: u16 = 1 << 14;
+    const JOINS: u16 = 1 << 13;
+    const LETTER: u16 = Self::JOINS - 1;
+
+    /// The number in the alphabet; 0 occurs in no keyword.
+    pub fn letter(self) -> u16 {
+        self.0 & Self::LETTER
+    }
+
+    /// Whether the character may stand between the words of a term: white space, hyphens and apostrophes.
+    pub fn joins(self) -> bool {
+        self.0 & Self::JOINS != 0
+    }
+
+    /// Whether the character is part of a word, in the sense of `Alphabet::new`.
+    pub fn in_word(self) -> bool {
+        self.0 & Self::WORD != 0
+    }
+
+    /// Whether the text has the character in upper case.
+    pub fn is_upper(self) -> bool {
+        self.0 & Self::UPPER != 0
+    }
+}
+
+/// The most different characters that the keywords of one language may have, folded.
+pub const MAX_LETTERS: usize = Symbol::LETTER as usize;
+
+/// Where words end (`word_boundaries` in `language.toml`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WordBoundaries {
+    /// Words are separated: a term begins and ends with a word.
+    Spaces,
+    /// Words run together (Han, kana): a term may begin anywhere, but not inside a run of letters of another script.
+    None,
+}
+
+/// The table from characters to symbols.
+pub struct Alphabet {
+    /// By code point, for the Basic Multilingual Plane. Keywords are not expected beyond it; other planes give
+    /// letter 0.
+    symbols: Box<[Symbol; 0x10000]>,
+    len: usize,
+}
+
+impl Alphabet {
+    /// An alphabet for `terms`, which have at most `MAX_LETTERS` different characters. `folds` maps a character to the one that it is to be matched as.
+    ///
+    /// A character is part of a word if it is a letter, a digit or a combining mark; where words have no boundaries,
+    /// only if it also belongs to a script that has them.
+    pub fn new<'a>(
+        terms: impl IntoIterator<Item = &'a str>,
+        folds: &BTreeMap<char, char>,
+        boundaries: WordBoundaries,
+    ) -> Alphabet {
+        let mut letters = BTreeMap::new();
+        let folder = Folder { nfkc: ComposingNormalizer::new_nfkc(), folds };
+        for character in terms.into_iter().flat_map(str::chars).map(|character| folder.fold(character)) {
+            let next = letters.len() as u16 + 1;
+            assert!(usize::from(next) <= MAX_LETTERS, "the loader refuses lists of more than {MAX_LETTERS} characters");
+            letters.entry(character).or_insert(next);
+        }
+        let marks = CanonicalCombiningClassMap::new();
+        let mut symbols = vec![Symbol::default(); 0x10000];
+        for (code, symbol) in symbols.iter_mut().enumerate() {
+            let Some(character) = char::from_u32(code as u32) else { continue };
+            let letter = letters.get(&folder.fold(character)).copied().unwrap_or(0);
+            let in_word = (character.is_alphanumeric() || marks.get_u8(character) != 0)
+                && (boundaries == WordBoundaries::Spaces || !runs_together(character));
+            symbol.0 = letter
+                | flag(in_word, Symbol::WORD)
+                | flag(character.is_uppercase(), Symbol::UPPER)
+                | flag(joins(character), Symbol::JOINS);
+        }
+        let symbols = symbols.into_boxed_slice().try_into().expect("the vector has 65,536 symbols");
+        Alphabet { symbols, len: letters.len() }
+    }
+
+    /// The letters of a term, as the trie wants them.
+    pub fn letters(&self, term: &str) -> Vec<u16> {
+        term.chars().map(|character| self.symbol(character).letter()).collect()
+    }
+
+    /// Number of letters; symbols have numbers 1..=len.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Replaces `symbols` by those of `text`, one a character.
+    pub fn encode(&self, text: &str, symbols: &mut Vec<Symbol>) {
+        symbols.clear();
+        symbols.reserve(text.len());
+        let mut rest = text.as_bytes();
+        // ASCII in blocks of eight, since most bytes of most crawls are ASCII; everything else by the decoder.
+        while !rest.is_empty() {
+            while let Some((block, tail)) = rest.split_first_chunk::<8>() {
+                if u64::from_ne_bytes(*block) & 0x8080_8080_8080_8080 != 0 {
+                    break;
+                }
+                symbols.extend(block.map(|byte| self.symbols[usize::from(byte)]));
+                rest = tail;
+            }
+            let run = &text[text.len() - rest.len()..];
+            // A few characters, then the block test again: long runs of other scripts pay one test in 16 characters.
+            let mut taken = 0;
+            for character in run.chars().take(16) {
+                taken += character.len_utf8();
+                symbols.push(self.symbol(character));
+            }
+            rest = &rest[taken..];
+        }
+    }
+
+    fn symbol(&self, character: char) -> Symbol {
+        match self.symbols.get(character as usize) {
+            Some(symbol) => *symbol,
+            None => Symbol(flag(character.is_alphanumeric() && !runs_together(character), Symbol::WORD)),
+        }
+    }
+}
+
+fn flag(set: bool, bit: u16) -> u16 {
+    if set { bit } else { 0 }
+}
+
+struct Folder<'a> {
+    nfkc: ComposingNormalizerBorrowed<'static>,
+    folds: &'a BTreeMap<char, char>,
+}
+
+impl Folder<'_> {
+    /// Case (simple folding), width, then the folds of the language.
+    fn fold(&self, character: char) -> char {
+        let character = match character {
+            // Half- and full-width forms, where the normal width is a single character.
+            '\u{FF00}'..='\u{FFEF}' => {
+                single(self.nfkc.normalize(character.encode_utf8(&mut [0; 4])).chars(), character)
+            }
+            'ς' => 'σ',
+            '’' => '\'',
+            _ => character,
+        };
+        let character = single(character.to_lowercase(), character);
+        self.folds.get(&character).copied().unwrap_or(character)
+    }
+}
+
+/// White space, hyphens and apostrophes: what may stand between the words of a term.
+pub fn joins(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '-' | '\u{2010}' | '\u{2011}' | '\'' | '’')
+}
+
+/// The only character of `characters`, or `otherwise` if there are several.
+fn single(mut characters: impl Iterator<Item = char>, otherwise: char) -> char {
+    match (characters.next(), characters.next()) {
+        (Some(only), None) => only,
+        _ => otherwise,
+    }
+}
+
+/// Whether words of the character's script are written without anything between them.
+fn runs_together(character: char) -> bool {
+    use unicode_script::{Script, UnicodeScript};
+    matches!(
+        character.script(),
+        Script::Han
+            | Script::Hiragana
+            | Script::Katakana
+            | Script::Bopomofo
+            | Script::Thai
+            | Script::Lao
+            | Script::Khmer
+            | Script::Myanmar
+            | Script::Tibetan
+    ) || matches!(character, 'ー' | '々' | '〆' | 'ｰ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letters_of(alphabet: &Alphabet, text: &str) -> Vec<u16> {
+        let mut symbols = Vec::new();
+        alphabet.encode(text, &mut symbols);
+        symbols.iter().map(|symbol| symbol.letter()).collect()
+    }
+
+    #[test]
+    fn case_width_and_the_folds_of_the_language_give_the_same_letters() {
+        let folds = BTreeMap::from([('ё', 'е'), ('體', '体')]);
+        let alphabet = Alphabet::new(["mri ёж 体温 カゼ"], &folds, WordBoundaries::Spaces);
+        assert_eq!(letters_of(&alphabet, "MRI"), letters_of(&alphabet, "ｍｒｉ"));
+        assert_eq!(letters_of(&alphabet, "ЁЖ"), letters_of(&alphabet, "еж"));
+        assert_eq!(letters_of(&alphabet, "體温"), letters_of(&alphabet, "体温"));
+        assert_eq!(letters_of(&alphabet, "ｶ"), letters_of(&alphabet, "カ"));
+        assert_eq!(letters_of(&alphabet, "q🩺"), [0, 0]);
+    }
+
+    #[test]
+    fn words_are_made_of_letters_digits_and_marks() {
+        let alphabet = Alphabet::new(["x"], &BTreeMap::new(), WordBoundaries::Spaces);
+        let mut symbols = Vec::new();
+        alphabet.encode("b12\u{301}l'अ्-", &mut symbols);
+        let words: Vec<bool> = symbols.iter().map(|symbol| symbol.in_word()).collect();
+        assert_eq!(words, [true, true, true, true, true, false, true, true, false]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_character_gives_one_symbol(text in ".{0,80}") {
+            let alphabet = Alphabet::new(["心脏 heart"], &BTreeMap::new(), WordBoundaries::None);
+            proptest::prop_assert_eq!(letters_of(&alphabet, &text).len(), text.chars().count());
+        }
+    }
+}

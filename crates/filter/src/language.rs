@@ -1,0 +1,346 @@
+//! A language: what one folder of `filters/` says, checked, with its keyword matcher built.
+
+use std::collections::BTreeMap;
+
+use document::{DataFileError, Digest, LanguageCode, Problems};
+use serde::Deserialize;
+
+use crate::keywords::{KeywordRule, Matcher, WordBoundaries};
+
+/// `language.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageSettings {
+    /// The language's own name.
+    pub name: String,
+    pub english_name: String,
+    /// ISO 15924, such as `Latn`, `Cyrl`, `Hans`, `Jpan`.
+    pub script: String,
+    pub word_boundaries: WordBoundaries,
+    pub keywords: KeywordSettings,
+    /// Ending of a listed word = endings of its forms; see `keywords::inflection`.
+    #[serde(default)]
+    pub inflection: BTreeMap<String, Vec<String>>,
+    pub identify_language: IdentifySettings,
+    pub quality: QualityLimits,
+}
+
+/// `[keywords]`: the rule and what a text must reach.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeywordSettings {
+    pub rule: KeywordRule,
+    /// Different terms that a text must have.
+    pub min_distinct: u64,
+    /// Share of its characters that terms must cover, in 0..=1.
+    pub min_density: f64,
+    /// Texts of fewer characters need only `short_min_distinct` terms.
+    #[serde(default)]
+    pub short_chars: u64,
+    #[serde(default)]
+    pub short_min_distinct: u64,
+    /// Characters to be matched as others: `"ё" = "е"`. Many of them stand in `fold.txt`, two characters a line.
+    #[serde(default)]
+    pub fold: BTreeMap<String, String>,
+}
+
+/// `[identify_language]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifySettings {
+    /// Below this probability the language counts as uncertain, in 0..=1.
+    pub min_probability: f64,
+    /// Labels of the model that mean this language; the folder's name if absent.
+    pub labels: Option<Vec<String>>,
+}
+
+/// `[quality]`: a limit that is absent is not applied. Units and definitions are those of the stage `check_quality`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualityLimits {
+    /// Where words are not separated: a word for so many characters of Han or kana.
+    pub chars_per_word: Option<f64>,
+    pub min_words: Option<u64>,
+    pub max_words: Option<u64>,
+    pub min_mean_word_chars: Option<f64>,
+    pub max_mean_word_chars: Option<f64>,
+    pub min_stop_words: Option<u64>,
+    pub min_alphabetic_words: Option<f64>,
+    pub max_symbols_per_word: Option<f64>,
+    pub max_bullet_lines: Option<f64>,
+    pub max_ellipsis_lines: Option<f64>,
+    pub min_sentence_end_lines: Option<f64>,
+    pub max_short_lines: Option<f64>,
+    pub short_line_chars: Option<u64>,
+    pub max_lines_per_word: Option<f64>,
+    pub max_duplicate_line_chars: Option<f64>,
+    pub max_duplicate_paragraph_chars: Option<f64>,
+    pub max_top_ngram_chars: Option<f64>,
+    pub max_duplicate_ngram_chars: Option<f64>,
+    pub max_curly_brackets_per_word: Option<f64>,
+    #[serde(default)]
+    pub blocked_phrases: Vec<String>,
+}
+
+/// One line of `keywords.txt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    pub text: String,
+    /// What kind of word it is (anatomy, disease, …), where the list says so.
+    pub kind: Option<String>,
+}
+
+/// One case of `examples.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    pub text: String,
+    pub verdict: ExampleVerdict,
+    /// For a rejection, the rule that is expected to reject.
+    pub rule: Option<String>,
+    /// What the case shows.
+    #[serde(rename = "why")]
+    pub _why: String,
+}
+
+/// The verdict that an example expects of the keyword stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExampleVerdict {
+    Keep,
+    Reject,
+}
+
+/// The text of a folder's files, as read from disk.
+#[derive(Debug, Clone, Default)]
+pub struct FolderText {
+    /// Path of the folder as the user gave it, for messages.
+    pub path: String,
+    pub settings: String,
+    pub keywords: String,
+    pub stopwords: Option<String>,
+    pub fold: Option<String>,
+    pub examples: Option<String>,
+}
+
+/// A language, ready for use.
+pub struct Language {
+    pub code: LanguageCode,
+    pub settings: LanguageSettings,
+    pub terms: Vec<Term>,
+    pub stopwords: Vec<String>,
+    pub examples: Vec<Example>,
+    pub matcher: Matcher,
+    /// Of everything in the folder that can change a verdict; the examples cannot.
+    pub digest: Digest,
+}
+
+impl Language {
+    /// Reads and checks a folder's text. `changed` may adjust the keyword settings (`--rule`, a pipeline's thresholds).
+    /// # Errors
+    /// Fails with everything that is wrong in any of the files, each with its line.
+    pub fn parse(
+        code: LanguageCode,
+        folder: &FolderText,
+        change: impl FnOnce(&mut KeywordSettings),
+    ) -> Result<Language, Problems> {
+        let mut problems = Problems::default();
+        let file = |name: &str| format!("{}/{name}", folder.path);
+        let settings_file = file("language.toml");
+        let mut settings: LanguageSettings = document::parse_toml(&settings_file, &folder.settings)?;
+        change(&mut settings.keywords);
+
+        problems.0.extend(check_settings(&settings_file, &folder.settings, &settings));
+        let keywords_file = file("keywords.txt");
+        let terms = problems.collect(parse_terms(&keywords_file, &folder.keywords, &settings)).unwrap_or_default();
+        let stopwords =
+            folder.stopwords.as_deref().map_or(Ok(Vec::new()), |text| parse_words(&file("stopwords.txt"), text));
+        let stopwords = problems.collect(stopwords).unwrap_or_default();
+        let examples =
+            folder.examples.as_deref().map_or(Ok(Vec::new()), |text| parse_examples(&file("examples.toml"), text));
+        let examples = problems.collect(examples).unwrap_or_default();
+        let folds = problems.collect(parse_folds(&settings_file, &file("fold.txt"), &settings, folder.fold.as_deref()));
+        let folds = folds.unwrap_or_default();
+        problems.none_or(())?;
+
+        let keywords = &settings.keywords;
+        let mut digest = document::Hasher::default();
+        for text in [Some(&folder.settings), Some(&folder.keywords), folder.stopwords.as_ref(), folder.fold.as_ref()] {
+            digest.field(text.map_or(b"".as_slice(), |text| text.as_bytes()));
+        }
+        digest.field(format!("{keywords:?}").as_bytes());
+        let list: Vec<&str> = terms.iter().map(|term| term.text.as_str()).collect();
+        let matcher = Matcher::new(keywords.rule, &list, settings.word_boundaries, &folds, &settings.inflection);
+        Ok(Language { code, settings, terms, stopwords, examples, matcher, digest: digest.finish() })
+    }
+
+    /// Whether a label of the language model means this language.
+    pub fn has_label(&self, label: &str) -> bool {
+        match &self.settings.identify_language.labels {
+            Some(labels) => labels.iter().any(|known| known == label),
+            None => self.code.as_str() == label,
+        }
+    }
+}
+
+fn check_settings(file: &str, text: &str, settings: &LanguageSettings) -> Vec<DataFileError> {
+    let mut problems = Vec::new();
+    let line_of = |key: &str| text.lines().position(|line| line.trim_start().starts_with(key)).map(|index| index + 1);
+    let mut wrong = |key: &str, message: String| {
+        problems.push(DataFileError { file: file.to_owned(), line: line_of(key), message });
+    };
+    for (key, share) in [
+        ("min_density", Some(settings.keywords.min_density)),
+        ("min_probability", Some(settings.identify_language.min_probability)),
+        ("min_alphabetic_words", settings.quality.min_alphabetic_words),
+        ("max_bullet_lines", settings.quality.max_bullet_lines),
+        ("max_ellipsis_lines", settings.quality.max_ellipsis_lines),
+        ("min_sentence_end_lines", settings.quality.min_sentence_end_lines),
+        ("max_short_lines", settings.quality.max_short_lines),
+        ("max_duplicate_line_chars", settings.quality.max_duplicate_line_chars),
+        ("max_duplicate_paragraph_chars", settings.quality.max_duplicate_paragraph_chars),
+        ("max_top_ngram_chars", settings.quality.max_top_ngram_chars),
+        ("max_duplicate_ngram_chars", settings.quality.max_duplicate_ngram_chars),
+    ] {
+        if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            wrong(key, format!("{key} is a share and must lie in 0..=1"));
+        }
+    }
+    if crate::script::scripts_of(&settings.script).is_none() {
+        wrong("script", format!("script {:?} is not known; write an ISO 15924 code such as \"Latn\"", settings.script));
+    }
+    if settings.quality.max_short_lines.is_some() != settings.quality.short_line_chars.is_some() {
+        wrong("max_short_lines", "max_short_lines and short_line_chars go together".to_owned());
+    }
+    if settings.quality.chars_per_word.is_some_and(|chars| chars <= 0.0) {
+        wrong("chars_per_word", "chars_per_word must be above 0".to_owned());
+    }
+    for (ending, forms) in &settings.inflection {
+        if !forms.contains(ending) {
+            wrong(
+                &format!("\"{ending}\""),
+                format!("the forms of ending \"{ending}\" lack \"{ending}\" itself; add it"),
+            );
+        }
+    }
+    problems
+}
+
+/// The lines of a word list that are not comments, with their numbers.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.starts_with('#'))
+}
+
+fn check_source_line(file: &str, text: &str) -> Option<DataFileError> {
+    let missing = !text.starts_with("# Source: ");
+    missing.then(|| DataFileError::at(file, 1, "the first line must say \"# Source: …\", where the words come from"))
+}
+
+fn parse_words(file: &str, text: &str) -> Result<Vec<String>, Problems> {
+    let problems = Problems(check_source_line(file, text).into_iter().collect());
+    problems.none_or(lines(text).filter(|(_, line)| !line.is_empty()).map(|(_, line)| line.to_owned()).collect())
+}
+
+/// Terms one a line, `term` or `term<TAB>kind`.
+fn parse_terms(file: &str, text: &str, settings: &LanguageSettings) -> Result<Vec<Term>, Problems> {
+    let mut problems = Problems(check_source_line(file, text).into_iter().collect());
+    let native = settings.keywords.rule == KeywordRule::Native;
+    let nfc = icu_normalizer::ComposingNormalizer::new_nfc();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut letters = std::collections::BTreeSet::new();
+    let mut terms: Vec<Term> = Vec::new();
+    for (number, line) in lines(text) {
+        let (term, kind) = match line.split_once('\t') {
+            Some((term, kind)) => (term, Some(kind.trim().to_owned())),
+            None => (line, None),
+        };
+        letters.extend(term.chars());
+        let message = if term.is_empty() {
+            Some("empty term; remove the line".to_owned())
+        } else if native && term.trim() != term {
+            Some(format!("term {term:?} has blanks around it; remove them"))
+        } else if native && !nfc.is_normalized(term) {
+            Some(format!("term \"{term}\" is not in NFC; write \"{}\"", nfc.normalize(term)))
+        } else if native && let Some(stop) = unmatchable(term, settings.word_boundaries) {
+            Some(format!("term \"{term}\" has {stop:?}, which ends a word; write the term without it"))
+        } else if native && let Some(first) = seen.insert(folded_key(term), number) {
+            Some(format!("term \"{term}\" occurs twice (first on line {first}); remove one"))
+        } else if native && terms.last().is_some_and(|last| last.text.as_str() > term) {
+            Some(format!("term \"{term}\" is out of order; sort the list by code point (LC_ALL=C sort)"))
+        } else {
+            None
+        };
+        problems.0.extend(message.map(|message| DataFileError::at(file, number, message)));
+        terms.push(Term { text: term.to_owned(), kind });
+    }
+    if terms.is_empty() {
+        problems.0.push(DataFileError::whole(file, "has no terms; write one a line"));
+    }
+    if letters.len() > crate::keywords::MAX_LETTERS {
+        let message =
+            format!("has {} different characters, at most {} fit", letters.len(), crate::keywords::MAX_LETTERS);
+        problems.0.push(DataFileError::whole(file, message));
+    }
+    problems.none_or(terms)
+}
+
+/// Terms that differ only in case are the same, unless one of them is written in capitals.
+fn folded_key(term: &str) -> String {
+    if crate::keywords::is_capitals(term) { term.to_owned() } else { term.to_lowercase() }
+}
+
+/// A character at which the matcher would end a word, so that the term could never be found.
+fn unmatchable(term: &str, boundaries: WordBoundaries) -> Option<char> {
+    let marks = icu_normalizer::properties::CanonicalCombiningClassMap::new();
+    term.chars().find(|character| {
+        boundaries == WordBoundaries::Spaces
+            && !character.is_alphanumeric()
+            && marks.get_u8(*character) == 0
+            && !crate::keywords::joins(*character)
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExamplesFile {
+    example: Vec<Example>,
+}
+
+fn parse_examples(file: &str, text: &str) -> Result<Vec<Example>, Problems> {
+    let examples: ExamplesFile = document::parse_toml(file, text)?;
+    let unexplained = |example: &Example| (example.verdict == ExampleVerdict::Reject) != example.rule.is_some();
+    if examples.example.iter().any(unexplained) {
+        let message = "an example with verdict \"reject\" names its rule, one with \"keep\" has none";
+        return Err(DataFileError::whole(file, message).into());
+    }
+    Ok(examples.example)
+}
+
+fn parse_folds(
+    settings_file: &str,
+    fold_file: &str,
+    settings: &LanguageSettings,
+    text: Option<&str>,
+) -> Result<BTreeMap<char, char>, Problems> {
+    let mut problems = Problems::default();
+    let mut folds = BTreeMap::new();
+    let mut add = |from: &str, to: &str, error: DataFileError| {
+        let mut characters = from.chars().zip(to.chars());
+        match (characters.next(), from.chars().count(), to.chars().count()) {
+            (Some((from, to)), 1, 1) => drop(folds.insert(from, to)),
+            _ => problems.0.push(error),
+        }
+    };
+    for (from, to) in &settings.keywords.fold {
+        add(
+            from,
+            to,
+            DataFileError::whole(settings_file, format!("fold \"{from}\" = \"{to}\": both must be one character")),
+        );
+    }
+    for (number, line) in text.into_iter().flat_map(lines) {
+        let (from, to) = line.split_once(' ').unwrap_or_default();
+        add(from, to, DataFileError::at(fold_file, number, "write two characters separated by a blank"));
+    }
+    problems.none_or(folds)
+}

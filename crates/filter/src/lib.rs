@@ -1,0 +1,18 @@
+//! Decides, purely, whether a document is medical, in its language, and clean, by the data in `filters/`.
+//!
+//! A [`Language`] is one folder of text files. A [`stage::Stage`] judges one document; a [`Chain`] is the stages of a
+//! build in their order. Nothing here reads a file but `load`, and nothing here knows a language by name.
+
+mod chain;
+pub mod keywords;
+mod language;
+mod load;
+mod script;
+mod stage;
+mod stages;
+
+pub use chain::{Chain, StageReport};
+pub use language::{Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, Term};
+pub use load::{list_languages, load_language};
+pub use stage::{Check, Checks, Resources, STAGES, Stage, StageEntry, StageSettings};
+pub use stages::count_tokens::is_built_in as is_built_in_tokenizer;
