@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::{DataFileError, Digest, LanguageCode, Problems};
+use document::{DataFileError, Digest, LanguageCode, Problems, Verdict};
 use serde::Deserialize;
 
 use crate::keywords::{KeywordRule, Matcher, WordBoundaries};
@@ -23,6 +23,18 @@ pub struct LanguageSettings {
     pub inflection: BTreeMap<String, Vec<String>>,
     pub identify_language: IdentifySettings,
     pub quality: QualityLimits,
+    /// What MMedC published for this language, if it did; read by the import of its lists.
+    pub mmedc: Option<MmedcSettings>,
+}
+
+/// `[mmedc]`: facts of the published script (Qiu et al. 2024).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MmedcSettings {
+    /// With what the names of the language's lists begin in the published file.
+    pub list_prefix: String,
+    pub min_distinct: u64,
+    pub min_density: f64,
 }
 
 /// `[keywords]`: the rule and what a text must reach.
@@ -172,6 +184,31 @@ impl Language {
         let list: Vec<&str> = terms.iter().map(|term| term.text.as_str()).collect();
         let matcher = Matcher::new(keywords.rule, &list, settings.word_boundaries, &folds, &settings.inflection);
         Ok(Language { code, settings, terms, stopwords, examples, matcher, digest: digest.finish() })
+    }
+
+    /// What is wrong with the folder's own examples: each that the keywords judge otherwise than it says.
+    pub fn failing_examples(&self) -> Vec<String> {
+        let failing = |example: &Example| {
+            let verdict = crate::stages::count_keywords::judge_in(self, &example.text);
+            let rule = match verdict {
+                Verdict::Keep => None,
+                Verdict::Reject(reason) => Some(reason.rule),
+            };
+            (rule != example.rule.as_deref()).then(|| {
+                let count = self.matcher.count(&example.text);
+                let say = |rule: Option<&str>| rule.map_or("kept".to_owned(), |rule| format!("rejected by {rule}"));
+                let start: String = example.text.chars().take(40).collect();
+                format!(
+                    "example \"{start}…\" should be {} and is {} ({} different terms, density {:.4} of {} characters)",
+                    say(example.rule.as_deref()),
+                    say(rule),
+                    count.distinct,
+                    count.density(),
+                    count.chars
+                )
+            })
+        };
+        self.examples.iter().filter_map(failing).collect()
     }
 
     /// Whether a label of the language model means this language.

@@ -4,6 +4,7 @@
 //! build in their order. Nothing here reads a file but `load`, and nothing here knows a language by name.
 
 mod chain;
+mod import_mmedc;
 pub mod keywords;
 mod language;
 mod load;
@@ -12,6 +13,7 @@ mod stage;
 mod stages;
 
 pub use chain::{Chain, StageReport};
+pub use import_mmedc::{mmedc_folder, mmedc_terms};
 pub use language::{Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, Term};
 pub use load::{list_languages, load_language};
 pub use stage::{Check, Checks, Resources, STAGES, Stage, StageEntry, StageSettings};

@@ -156,6 +156,7 @@ impl Folder<'_> {
                 single(self.nfkc.normalize(character.encode_utf8(&mut [0; 4])).chars(), character)
             }
             'ς' => 'σ',
+            'µ' => 'μ',
             '’' => '\'',
             _ => character,
         };

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::alphabet::{Alphabet, Symbol};
 
-/// A word is only inflected if so many characters remain before its ending.
-const MIN_STEM_CHARS: usize = 1;
+/// A word is only inflected if at least so many characters remain before its ending.
+const MIN_STEM_CHARS: usize = 2;
 
 /// A word of a term: its unchanging part and which endings may follow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +31,8 @@ pub struct Inflection {
 pub const UNINFLECTED: usize = 0;
 
 impl Inflection {
-    /// Reads the table `[inflection]`: ending = endings.
+    /// Reads the table `[inflection]`: ending = endings. Both are folded as the text is, so `"on"` is the ending of
+    /// "infección" too where the language folds ó.
     pub fn new(table: &BTreeMap<String, Vec<String>>, alphabet: &Alphabet) -> Inflection {
         let mut keys = Vec::new();
         let mut paradigms = vec![vec![Vec::new()]];

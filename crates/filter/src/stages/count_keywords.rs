@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use document::{Document, LanguageCode};
+use document::{Document, LanguageCode, Verdict};
 use serde::Deserialize;
 use unicode_script::Script;
 
@@ -59,7 +59,10 @@ impl Stage for CountKeywords {
             Some((_, language)) => Judged::new(language, &document.text),
             None => match self.best_candidate(&document.text, checks) {
                 Some(best) => best,
-                None => return,
+                None => {
+                    document.scores.chars = Some(document.text.chars().count() as u64);
+                    return;
+                }
             },
         };
         document.language = Some(best.language);
@@ -67,9 +70,15 @@ impl Stage for CountKeywords {
         document.scores.distinct_keywords = Some(best.count.distinct);
         document.scores.hit_chars = Some(best.count.hit_chars);
         document.scores.keyword_density = Some(best.count.density());
-        checks.at_least("too_few_keywords", best.count.distinct as f64, best.min_distinct as f64);
-        checks.at_least("keyword_density_too_low", best.count.density(), best.min_density);
+        best.check(checks);
     }
+}
+
+/// What this stage says of a text in a language that is known.
+pub fn judge_in(language: &Language, text: &str) -> Verdict {
+    let mut checks = Checks::brief(ENTRY.name);
+    Judged::new(language, text).check(&mut checks);
+    checks.verdict()
 }
 
 impl CountKeywords {
@@ -102,6 +111,11 @@ impl Judged {
         let short = count.chars < keywords.short_chars;
         let min_distinct = if short { keywords.short_min_distinct } else { keywords.min_distinct };
         Judged { language: language.code, count, min_distinct, min_density: keywords.min_density }
+    }
+
+    fn check(&self, checks: &mut Checks) {
+        checks.at_least("too_few_keywords", self.count.distinct as f64, self.min_distinct as f64);
+        checks.at_least("keyword_density_too_low", self.count.density(), self.min_density);
     }
 
     /// How far the text goes towards both limits: at least 1 where it passes.

@@ -1,0 +1,499 @@
+//! A pipeline file with everything it names: languages, sources, stages, models. All that is wrong is found here,
+//! before any work.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use document::{DataFileError, Digest, Kind, LanguageCode, Problems};
+use filter::{Chain, KeywordSettings, Language, Resources, STAGES, StageSettings};
+use serde::{Deserialize, Serialize};
+use source::Description;
+
+/// A file of `pipelines/`, as it is written. Paths are relative to the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PipelineFile {
+    title: String,
+    filters: PathBuf,
+    sources: PathBuf,
+    languages: Vec<LanguageCode>,
+    #[serde(default)]
+    keywords: BTreeMap<LanguageCode, KeywordOverride>,
+    #[serde(rename = "source")]
+    source_list: Vec<toml::Spanned<SourceUse>>,
+    #[serde(rename = "stage")]
+    stage_list: Vec<toml::Spanned<toml::Table>>,
+    duplicates: Option<dedup::Settings>,
+    tasks: TaskSettings,
+    output: OutputSettings,
+    rejected: RejectedSettings,
+    #[serde(default)]
+    expect: Vec<Expectation>,
+}
+
+/// `[[source]]`: a description under `sources/`, and where its files lie here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceUse {
+    name: String,
+    path: PathBuf,
+}
+
+/// `[keywords.CODE]`: what this corpus asks for instead of the language's own thresholds.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeywordOverride {
+    pub rule: Option<filter::keywords::KeywordRule>,
+    pub min_distinct: Option<u64>,
+    pub min_density: Option<f64>,
+}
+
+impl KeywordOverride {
+    fn apply(&self, settings: &mut KeywordSettings) {
+        settings.rule = self.rule.unwrap_or(settings.rule);
+        settings.min_density = self.min_density.unwrap_or(settings.min_density);
+        if let Some(min_distinct) = self.min_distinct {
+            settings.min_distinct = min_distinct;
+            // A pipeline that names one number means it for texts of every length.
+            settings.short_chars = 0;
+        }
+    }
+}
+
+/// `[tasks]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskSettings {
+    /// Bytes of input that one task reads, about.
+    megabytes: u64,
+}
+
+/// `[output]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutputSettings {
+    /// A shard ends at so many tokens.
+    shard_tokens: u64,
+}
+
+/// `[rejected]`: what is listed of the rejected documents. Counts and histograms always cover all.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedSettings {
+    pub list: RejectedList,
+    /// Share of the rejected that belong to the sample, chosen by the hash of their place; only these keep their text.
+    pub sample_share: f64,
+}
+
+/// Which rejected documents are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RejectedList {
+    All,
+    Sample,
+}
+
+/// `[[expect]]`: a cell of a published composition, to be shown beside the built one.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    pub language: LanguageCode,
+    pub kind: Kind,
+    /// Tokens, by whatever tokenizer the publication used.
+    pub tokens: u64,
+}
+
+/// What a command line may change about a pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub filters: Option<PathBuf>,
+    pub rule: Option<filter::keywords::KeywordRule>,
+    /// Only these languages.
+    pub languages: Option<Vec<LanguageCode>>,
+    /// The sources are not needed: a text is to be explained, not a corpus built.
+    pub without_sources: bool,
+}
+
+/// A source of the build, with its files.
+pub(crate) struct ConfiguredSource {
+    pub description: Description,
+    pub inputs: Vec<source::Input>,
+    /// Files of languages that the pipeline does not want.
+    pub left_out: usize,
+}
+
+/// A stage of the build and where its settings stand.
+struct StageUse {
+    entry: &'static filter::StageEntry,
+    line: usize,
+    table: toml::Table,
+}
+
+/// A pipeline, ready to be planned.
+pub struct Configuration {
+    pub title: String,
+    pub languages: Vec<Arc<Language>>,
+    pub expectations: Vec<Expectation>,
+    /// The name of the tokenizer, if tokens are counted.
+    pub tokenizer: Option<String>,
+    pub(crate) sources: Vec<ConfiguredSource>,
+    pub(crate) duplicates: Option<dedup::Settings>,
+    pub(crate) task_bytes: u64,
+    pub(crate) shard_tokens: u64,
+    pub(crate) rejected: RejectedSettings,
+    pub(crate) token_ids: bool,
+    /// The pipeline with all that it stands for, for the manifest.
+    pub(crate) resolved: serde_json::Value,
+    file: String,
+    stages: Vec<StageUse>,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Configuration {
+    /// Reads a pipeline file and everything that it names.
+    /// # Errors
+    /// Fails with all that is wrong, each with file, line and remedy.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Configuration, Problems> {
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| DataFileError::whole(&file, format!("cannot be read: {error}")))?;
+        let pipeline: PipelineFile = document::parse_toml(&file, &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let line_of = |start: usize| 1 + text[..start].matches('\n').count();
+        let mut problems = Problems::default();
+
+        let filters = overrides.filters.clone().unwrap_or_else(|| folder.join(&pipeline.filters));
+        let languages = problems.collect(load_languages(&filters, &pipeline, overrides)).unwrap_or_default();
+        let mut sources = Vec::new();
+        if !overrides.without_sources {
+            let descriptions = problems.collect(find_descriptions(&folder.join(&pipeline.sources))).unwrap_or_default();
+            for used in &pipeline.source_list {
+                let line = line_of(used.span().start);
+                let found = configure_source(&file, line, used.get_ref(), folder, &descriptions, &languages);
+                sources.extend(problems.collect(found));
+            }
+        }
+        let stages = problems.collect(find_stages(&file, &pipeline.stage_list, line_of)).unwrap_or_default();
+        let files = problems.collect(load_files(&file, folder, &stages)).unwrap_or_default();
+        problems.0.extend(check_numbers(&file, &pipeline));
+
+        let setting = |stage: &str, key: &str| {
+            stages.iter().find(|used| used.entry.name == stage).and_then(|used| used.table.get(key)).cloned()
+        };
+        let tokenizer = setting("count_tokens", "tokenizer").and_then(|name| name.as_str().map(str::to_owned));
+        let token_ids = setting("count_tokens", "store_token_ids").and_then(|ids| ids.as_bool()).unwrap_or(false);
+        if tokenizer.is_none() && stages.iter().all(|used| used.entry.name != "count_tokens") {
+            problems.0.push(DataFileError::whole(
+                &file,
+                "has no stage \"count_tokens\", but shards are cut by tokens; add it",
+            ));
+        }
+        let resolved = resolve(&pipeline, &languages, &sources, &stages);
+        let configuration = Configuration {
+            title: pipeline.title,
+            languages,
+            expectations: pipeline.expect,
+            tokenizer,
+            sources,
+            duplicates: pipeline.duplicates,
+            task_bytes: pipeline.tasks.megabytes << 20,
+            shard_tokens: pipeline.output.shard_tokens,
+            rejected: pipeline.rejected,
+            token_ids,
+            resolved,
+            file,
+            stages,
+            files,
+        };
+        if problems.0.is_empty() {
+            let all: Vec<LanguageCode> = configuration.languages.iter().map(|language| language.code).collect();
+            problems.collect(configuration.chain(&all));
+        }
+        problems.none_or(configuration)
+    }
+
+    /// The stages for documents that may be in `languages`.
+    /// # Errors
+    /// Fails if a stage's settings are wrong.
+    pub(crate) fn chain(&self, languages: &[LanguageCode]) -> Result<Chain, Problems> {
+        let languages = self.languages.iter().filter(|language| languages.contains(&language.code)).cloned().collect();
+        let resources = Resources { languages, files: self.files.clone() };
+        let mut problems = Problems::default();
+        let mut stages = Vec::new();
+        for used in &self.stages {
+            let settings = StageSettings { file: &self.file, line: used.line, table: used.table.clone() };
+            let stage = problems.collect((used.entry.constructor)(&settings, &resources));
+            stages.extend(stage.map(|stage| (used.entry.name, stage)));
+        }
+        problems.none_or(Chain::new(stages))
+    }
+
+    /// Digest of the stages with their versions, settings and files: what judges, apart from the languages.
+    pub(crate) fn stages_digest(&self) -> Digest {
+        let mut hasher = document::Hasher::default();
+        for used in &self.stages {
+            hasher.field(used.entry.name.as_bytes());
+            hasher.field(&used.entry.version.to_le_bytes());
+            hasher.field(used.table.to_string().as_bytes());
+        }
+        for (name, bytes) in &self.files {
+            hasher.field(name.as_bytes());
+            hasher.field(bytes);
+        }
+        hasher.finish()
+    }
+
+    /// The language with this code.
+    pub(crate) fn language(&self, code: LanguageCode) -> Option<&Arc<Language>> {
+        self.languages.iter().find(|language| language.code == code)
+    }
+}
+
+fn load_languages(
+    filters: &Path,
+    pipeline: &PipelineFile,
+    overrides: &Overrides,
+) -> Result<Vec<Arc<Language>>, Problems> {
+    let mut problems = Problems::default();
+    let codes = overrides.languages.as_ref().unwrap_or(&pipeline.languages);
+    let mut languages: Vec<Arc<Language>> = Vec::new();
+    for code in codes {
+        let language = filter::load_language(filters, *code, |settings| {
+            if let Some(change) = pipeline.keywords.get(code) {
+                change.apply(settings);
+            }
+            settings.rule = overrides.rule.unwrap_or(settings.rule);
+        });
+        languages.extend(problems.collect(language).map(Arc::new));
+    }
+    problems.none_or(languages)
+}
+
+/// Every description below `sources/`, by name.
+fn find_descriptions(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataFileError> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let cannot = |error| DataFileError::whole(folder.display().to_string(), format!("cannot be listed: {error}"));
+        for entry in fs::read_dir(&folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml")
+                && let Some(other) = found.insert(stem, path.clone())
+            {
+                let message =
+                    format!("has the name of {}; every document's id begins with it, so rename one", other.display());
+                return Err(DataFileError::whole(path.display().to_string(), message));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn configure_source(
+    file: &str,
+    line: usize,
+    used: &SourceUse,
+    folder: &Path,
+    descriptions: &BTreeMap<String, PathBuf>,
+    languages: &[Arc<Language>],
+) -> Result<ConfiguredSource, DataFileError> {
+    let at = |message: String| DataFileError::at(file, line, message);
+    let Some(path) = descriptions.get(&used.name) else {
+        let nearest = document::nearest(&used.name, descriptions.keys().map(String::as_str));
+        let suggestion = nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+        return Err(at(format!("there is no source {:?} below sources/{suggestion}", used.name)));
+    };
+    let plain = |error: source::Error| match error {
+        source::Error::Description(error) => error,
+        other => at(other.to_string()),
+    };
+    let description = Description::load(path).map_err(plain)?;
+    let mut inputs = source::inputs(&description, &folder.join(&used.path)).map_err(plain)?;
+    let all = inputs.len();
+    let wanted = |code: LanguageCode| languages.iter().any(|language| language.code == code);
+    inputs.retain(|input| input.declared_language.is_none_or(wanted));
+    for input in &inputs {
+        source::check(input).map_err(plain)?;
+    }
+    if inputs.is_empty() {
+        return Err(at(format!(
+            "all {all} files of source {:?} are of languages that the pipeline does not name",
+            used.name
+        )));
+    }
+    let left_out = all - inputs.len();
+    Ok(ConfiguredSource { description, inputs, left_out })
+}
+
+fn find_stages(
+    file: &str,
+    list: &[toml::Spanned<toml::Table>],
+    line_of: impl Fn(usize) -> usize,
+) -> Result<Vec<StageUse>, Problems> {
+    let mut problems = Problems::default();
+    let mut stages: Vec<StageUse> = Vec::new();
+    for spanned in list {
+        let line = line_of(spanned.span().start);
+        let mut table = spanned.get_ref().clone();
+        let name = table.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        match STAGES.iter().find(|entry| entry.name == name) {
+            Some(entry) if stages.iter().any(|used| used.entry.name == name) => {
+                problems.0.push(DataFileError::at(
+                    file,
+                    line,
+                    format!("stage {:?} occurs twice; remove one", entry.name),
+                ));
+            }
+            Some(entry) => stages.push(StageUse { entry, line, table }),
+            None => {
+                let names: Vec<&str> = STAGES.iter().map(|entry| entry.name).collect();
+                let nearest = document::nearest(&name, names.iter().copied());
+                let suggestion = nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+                let message = format!("there is no stage {name:?}{suggestion} (the stages are {})", names.join(", "));
+                problems.0.push(DataFileError::at(file, line, message));
+            }
+        }
+    }
+    problems.none_or(stages)
+}
+
+/// Reads the files that stages name, by the name that the pipeline gives them.
+fn load_files(file: &str, folder: &Path, stages: &[StageUse]) -> Result<BTreeMap<String, Vec<u8>>, Problems> {
+    let mut problems = Problems::default();
+    let mut files = BTreeMap::new();
+    for used in stages {
+        for key in used.entry.file_settings {
+            let Some(name) = used.table.get(*key).and_then(|name| name.as_str()) else { continue };
+            if filter::is_built_in_tokenizer(name) {
+                continue;
+            }
+            let path = folder.join(name);
+            let bytes = fs::read(&path).map_err(|error| {
+                let message = format!(
+                    "{key} {} cannot be read: {error}; `make models` fetches what the program needs",
+                    path.display()
+                );
+                DataFileError::at(file, used.line, message)
+            });
+            files.extend(problems.collect(bytes).map(|bytes| (name.to_owned(), bytes)));
+        }
+    }
+    problems.none_or(files)
+}
+
+fn check_numbers(file: &str, pipeline: &PipelineFile) -> Vec<DataFileError> {
+    let mut problems = Vec::new();
+    let mut demand = |sound: bool, message: &str| {
+        if !sound {
+            problems.push(DataFileError::whole(file, message));
+        }
+    };
+    demand(!pipeline.languages.is_empty(), "languages is empty; name at least one folder of filters/");
+    demand(pipeline.tasks.megabytes > 0, "tasks.megabytes must be above 0");
+    demand(pipeline.output.shard_tokens > 0, "output.shard_tokens must be above 0");
+    demand(
+        (0.0..=1.0).contains(&pipeline.rejected.sample_share),
+        "rejected.sample_share is a share and must lie in 0..=1",
+    );
+    if let Some(duplicates) = &pipeline.duplicates {
+        demand(duplicates.bands > 0 && duplicates.rows > 0, "duplicates.bands and duplicates.rows must be above 0");
+        demand(
+            duplicates.shingle_words > 0 && duplicates.shingle_chars > 0,
+            "a shingle must have at least one word or character",
+        );
+        demand((0.0..=1.0).contains(&duplicates.min_similarity), "duplicates.min_similarity must lie in 0..=1");
+    }
+    problems
+}
+
+/// The pipeline with everything that it stands for, without any path of the machine.
+fn resolve(
+    pipeline: &PipelineFile,
+    languages: &[Arc<Language>],
+    sources: &[ConfiguredSource],
+    stages: &[StageUse],
+) -> serde_json::Value {
+    let keywords: BTreeMap<&str, serde_json::Value> = languages
+        .iter()
+        .map(|language| {
+            let keywords = &language.settings.keywords;
+            let value = serde_json::json!({
+                "rule": keywords.rule,
+                "terms": language.terms.len(),
+                "min_distinct": keywords.min_distinct,
+                "min_density": keywords.min_density,
+                "short_chars": keywords.short_chars,
+                "short_min_distinct": keywords.short_min_distinct,
+            });
+            (language.code.as_str(), value)
+        })
+        .collect();
+    let stages: Vec<serde_json::Value> = stages
+        .iter()
+        .map(|used| serde_json::json!({ "name": used.entry.name, "version": used.entry.version, "settings": used.table }))
+        .collect();
+    let sources: Vec<&Description> = sources.iter().map(|source| &source.description).collect();
+    serde_json::json!({
+        "title": pipeline.title,
+        "languages": pipeline.languages,
+        "keywords": keywords,
+        "sources": sources,
+        "stages": stages,
+        "duplicates": pipeline.duplicates,
+        "task_megabytes": pipeline.tasks.megabytes,
+        "shard_tokens": pipeline.output.shard_tokens,
+        "rejected": pipeline.rejected,
+    })
+}
+
+/// Checks a data folder or file: a language folder, a source, a pipeline, or a folder of any of these. Gives how many
+/// were found sound.
+/// # Errors
+/// Fails with all that is wrong.
+pub fn check_folder(path: &Path) -> Result<usize, Problems> {
+    let name = path.display().to_string();
+    let text = |path: &Path| {
+        fs::read_to_string(path).map_err(|error| DataFileError::whole(&name, format!("cannot be read: {error}")))
+    };
+    if path.is_dir() && path.join("language.toml").exists() {
+        let code =
+            path.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        let code = LanguageCode::parse(&code.unwrap_or_default())
+            .map_err(|error| DataFileError::whole(&name, error.to_string()))?;
+        let language = filter::load_language(path.join("..").as_path(), code, |_| {})?;
+        let examples = format!("{name}/examples.toml");
+        let failing = language.failing_examples().into_iter().map(|message| DataFileError::whole(&examples, message));
+        return Problems(failing.collect()).none_or(1);
+    }
+    if path.is_dir() {
+        let mut problems = Problems::default();
+        let mut entries: Vec<PathBuf> = Vec::new();
+        let listed =
+            fs::read_dir(path).map_err(|error| DataFileError::whole(&name, format!("cannot be listed: {error}")))?;
+        entries.extend(listed.filter_map(|entry| entry.ok().map(|entry| entry.path())));
+        entries.sort();
+        let of_interest =
+            |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|extension| extension == "toml");
+        let sound: usize = entries
+            .iter()
+            .filter(|path| of_interest(path))
+            .filter_map(|path| problems.collect(check_folder(path)))
+            .sum();
+        return problems.none_or(sound);
+    }
+    let file_text = text(path)?;
+    let is_pipeline = file_text.lines().any(|line| line.trim() == "[[stage]]");
+    if is_pipeline {
+        Configuration::load(path, &Overrides::default()).map(|_| 1)
+    } else {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Description::parse(&name, &stem, &file_text).map(|_| 1).map_err(Problems::from)
+    }
+}

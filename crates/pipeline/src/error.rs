@@ -1,0 +1,36 @@
+//! What stops a build.
+
+/// Why a command of this crate failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something in the data folders is wrong; found before any work.
+    #[error(transparent)]
+    Configuration(#[from] document::Problems),
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Some tasks failed; all others are in the ledger.
+    #[error("{} of {total} tasks failed, the others are done; mend the cause and run the same command again:\n{}",
+        failed.len(), failed.join("\n"))]
+    Tasks { failed: Vec<String>, total: usize },
+    /// A corpus of nothing is never what was wanted.
+    #[error("nothing was kept of {read} documents read: {reasons}")]
+    NothingKept { read: u64, reasons: String },
+    #[error("there is no task {id:?}; `medcorpus plan` lists them{}",
+        nearest.as_ref().map(|it| format!(", the nearest is {it:?}")).unwrap_or_default())]
+    NoSuchTask { id: String, nearest: Option<String> },
+    #[error("task {needed} has to be done before {task}")]
+    NotReady { task: String, needed: String },
+    /// A bug: some record was counted twice or not at all.
+    #[error("task {task} read {read} records but accounts for {counted}; please report this")]
+    Unaccounted { task: String, read: u64, counted: u64 },
+    #[error("the threads of the build could not be started: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl From<document::DataFileError> for Error {
+    fn from(error: document::DataFileError) -> Error {
+        Error::Configuration(error.into())
+    }
+}

@@ -1,0 +1,35 @@
+//! Reads `pipelines/`, plans tasks, runs them on all cores, and resumes.
+//!
+//! A build has two passes and one barrier, always in this shape:
+//!
+//! 1. [`Plan`]: the inputs of all sources, cut into tasks.
+//! 2. Pass 1 (`judge`): each task reads its part, judges every document and writes survivors, their signatures and the
+//!    rejected.
+//! 3. The barrier (`duplicates`): which survivors repeat which.
+//! 4. Pass 2 (`shards`): survivors that repeat nothing, by language, cut by tokens.
+//!
+//! A task is done when its fingerprint is in the ledger. Resuming after a crash, building again after a change and
+//! sharing the work between machines are all that one rule.
+
+mod build;
+mod configuration;
+mod duplicates;
+mod error;
+mod explain;
+mod fingerprint;
+mod judge;
+mod plan;
+mod progress;
+mod shards;
+
+pub use build::{Build, Summary, build, work};
+pub use configuration::{Configuration, Expectation, Overrides, check_folder};
+pub use error::Error;
+pub use explain::{Explainer, Explanation};
+pub use plan::{Plan, Task, TaskState};
+pub use progress::{Progress, Silent};
+
+/// The columns of every table that a build writes, one a line.
+pub fn schema_text() -> String {
+    store::text_form()
+}

@@ -1,0 +1,181 @@
+//! The plan: every task of pass 1, in an order that depends on nothing but the inputs and the settings.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use document::{Container, Digest, LanguageCode};
+use serde::{Deserialize, Serialize};
+use source::{Input, Split};
+
+use crate::{Configuration, Error, configuration::ConfiguredSource, fingerprint::Fingerprint};
+
+/// One task of pass 1: consecutive splits of one source, all of the same languages.
+#[derive(Debug, Clone, Serialize)]
+pub struct Task {
+    /// `source-00000`.
+    pub id: String,
+    /// Languages that its documents may be kept in.
+    pub languages: Vec<LanguageCode>,
+    /// Bytes of input.
+    pub bytes: u64,
+    /// First of its files, and how many there are.
+    pub first_file: String,
+    pub files: usize,
+    #[serde(skip)]
+    pub(crate) source: usize,
+    /// Number of the input within its source, and the part of it.
+    #[serde(skip)]
+    pub(crate) splits: Vec<(usize, Split)>,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskState {
+    Done,
+    Open,
+}
+
+/// All tasks of pass 1, by source in the order of the pipeline, then by file.
+pub struct Plan {
+    pub tasks: Vec<Task>,
+    /// Files that declare a language which the pipeline does not name, by source.
+    pub left_out: Vec<(String, usize)>,
+}
+
+impl Plan {
+    /// Plans a build. Reads directories and footers, no documents.
+    /// # Errors
+    /// Fails if an input cannot be opened.
+    pub fn new(configuration: &Configuration) -> Result<Plan, Error> {
+        let mut tasks: Vec<Task> = Vec::new();
+        for (number, source) in configuration.sources.iter().enumerate() {
+            let first = tasks.len();
+            for (input_number, input) in source.inputs.iter().enumerate() {
+                let languages = languages_of(configuration, source, input);
+                for split in source::splits(input, configuration.task_bytes)? {
+                    // Many small files make one task; a task never mixes languages, so that a change in one language's
+                    // folder touches only the tasks that may hold that language.
+                    let fits = tasks[first..].last().is_some_and(|task| {
+                        task.languages == languages && task.bytes + split.bytes <= configuration.task_bytes
+                    });
+                    if !fits {
+                        tasks.push(Task {
+                            id: format!("{}-{:05}", source.description.name, tasks.len() - first),
+                            languages: languages.clone(),
+                            bytes: 0,
+                            first_file: input.container.path.clone(),
+                            files: 0,
+                            source: number,
+                            splits: Vec::new(),
+                        });
+                    }
+                    let task = tasks.last_mut().expect("a task that fits, or the one just pushed");
+                    task.bytes += split.bytes;
+                    task.files += usize::from(task.splits.last().is_none_or(|(last, _)| *last != input_number));
+                    task.splits.push((input_number, split));
+                }
+            }
+        }
+        let left_out = configuration.sources.iter().filter(|source| source.left_out > 0);
+        let left_out = left_out.map(|source| (source.description.name.clone(), source.left_out)).collect();
+        Ok(Plan { tasks, left_out })
+    }
+
+    /// The tasks in the order of preference among duplicates: by the rank of their source, then as planned.
+    pub(crate) fn by_preference(&self, configuration: &Configuration) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.tasks.len()).collect();
+        order.sort_by_key(|task| configuration.sources[self.tasks[*task].source].description.rank);
+        order
+    }
+}
+
+/// The languages in which documents of this input may be kept.
+fn languages_of(configuration: &Configuration, source: &ConfiguredSource, input: &Input) -> Vec<LanguageCode> {
+    let declared_by_path = input.declared_language;
+    let possible = &source.description.languages;
+    let all = configuration.languages.iter().map(|language| language.code);
+    all.filter(|code| declared_by_path.is_none_or(|declared| declared == *code))
+        .filter(|code| possible.is_empty() || possible.contains(code))
+        .collect()
+}
+
+/// Digests of the input files, remembered in `ledger/inputs.json` by size and time of change, so that an unchanged input
+/// is not read again. The time only decides whether to read: it is part of no fingerprint.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct KnownDigests(BTreeMap<String, KnownDigest>);
+
+#[derive(Clone, Serialize, Deserialize)]
+struct KnownDigest {
+    bytes: u64,
+    changed_nanoseconds: u128,
+    digest: Digest,
+}
+
+impl KnownDigests {
+    pub fn load(out: &Path) -> Result<KnownDigests, Error> {
+        Ok(store::read_json(&out.join("ledger/inputs.json"))?.unwrap_or_default())
+    }
+
+    pub fn save(&self, out: &Path) -> Result<(), Error> {
+        Ok(store::write_json(&out.join("ledger/inputs.json"), self)?)
+    }
+
+    /// The digest that is known of a file, if the file looks unchanged.
+    pub fn get(&self, input: &Input) -> Option<Digest> {
+        let known = self.0.get(&input.path.display().to_string())?;
+        (known.bytes == input.bytes && Some(known.changed_nanoseconds) == changed(input)).then_some(known.digest)
+    }
+
+    pub fn insert(&mut self, input: &Input, digest: Digest) {
+        if let Some(changed_nanoseconds) = changed(input) {
+            let known = KnownDigest { bytes: input.bytes, changed_nanoseconds, digest };
+            self.0.insert(input.path.display().to_string(), known);
+        }
+    }
+}
+
+fn changed(input: &Input) -> Option<u128> {
+    let changed = input.path.metadata().ok()?.modified().ok()?;
+    changed.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_nanos())
+}
+
+/// The inputs of a build with their digests: what fingerprints and provenance are made of.
+pub(crate) struct Containers(Vec<Vec<Arc<Container>>>);
+
+impl Containers {
+    /// `digests[s][i]` is the digest of input `i` of source `s`.
+    pub fn new(configuration: &Configuration, digests: &[Vec<Digest>]) -> Containers {
+        let of_source = |(source, digests): (&ConfiguredSource, &Vec<Digest>)| {
+            let container = |(input, digest): (&Input, &Digest)| {
+                Arc::new(Container { digest: Some(*digest), ..input.container.clone() })
+            };
+            source.inputs.iter().zip(digests).map(container).collect()
+        };
+        Containers(configuration.sources.iter().zip(digests).map(of_source).collect())
+    }
+
+    pub fn get(&self, source: usize, input: usize) -> &Arc<Container> {
+        &self.0[source][input]
+    }
+}
+
+/// The fingerprint of a task of pass 1.
+pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers: &Containers) -> Digest {
+    let source = &configuration.sources[task.source];
+    let mut fingerprint = Fingerprint::of("judge")
+        .with_json(&source.description)
+        .with(configuration.stages_digest())
+        .with_json(&configuration.duplicates)
+        .with_json(&configuration.rejected);
+    for code in &task.languages {
+        let digest = configuration.language(*code).map(|language| language.digest.to_string());
+        fingerprint = fingerprint.with(code).with(digest.unwrap_or_default());
+    }
+    for (input, split) in &task.splits {
+        let container = containers.get(task.source, *input);
+        let digest = container.digest.map(|digest| digest.to_string()).unwrap_or_default();
+        fingerprint = fingerprint.with(&container.path).with(digest).with(format!("{:?}", split.range));
+    }
+    fingerprint.finish()
+}

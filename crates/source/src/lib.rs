@@ -1,0 +1,60 @@
+//! Reads `sources/` and opens the raw files that a source owns as splittable streams of records.
+//!
+//! A [`Description`] is one file of `sources/`: where text comes from, of which kind, under which licence. It expands
+//! to [`Input`]s, one a file; an input is cut into [`Split`]s, one a task; [`read`] hands each record of a split to a
+//! callback, as a [`Document`] that borrows its text from the reader's buffer or as a [`Fault`].
+//!
+//! Two kinds of trouble never mix. The description or the machine is wrong: that is an [`Error`], and the input is not
+//! read. The *content* is wrong: that is a fault, it costs one record (or one region that cannot be cut into records),
+//! and reading goes on behind it.
+//!
+//! Every limit is in bytes, none in seconds, so hostile files end the same way on every machine.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("notes.jsonl");
+//! std::fs::write(&file, "{\"text\": \"心筋梗塞\", \"lang\": \"jpn_Jpan\"}\nnot json\n")?;
+//!
+//! let description = source::Description::anonymous(&file);
+//! let (mut texts, mut faults) = (Vec::new(), Vec::new());
+//! for input in source::inputs(&description, &file)? {
+//!     let container = std::sync::Arc::new(input.container.clone());
+//!     for split in source::splits(&input, 64 << 20)? {
+//!         source::read(&input, &container, &split, &mut |record| match record {
+//!             Ok(document) => texts.push(document.text.into_owned()),
+//!             Err(fault) => faults.push(fault.place),
+//!         })?;
+//!     }
+//! }
+//! assert_eq!(texts, ["心筋梗塞"]);
+//! assert_eq!(faults, ["notes.jsonl#bytes=45+8"]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod checked_pages;
+mod decompress;
+mod description;
+mod error;
+mod fields;
+mod input;
+mod json_lines;
+mod page_headers;
+mod parquet_rows;
+mod pattern;
+mod split;
+mod stated_language;
+mod text_file;
+mod wet;
+mod written_time;
+
+pub use description::{Description, Fields, Limits};
+pub use error::Error;
+pub use input::{Format, Input, inputs};
+pub use parquet_rows::columns;
+pub use split::{Split, check, read, splits};
+
+#[doc(no_inline)]
+pub use document::{Document, Fault};

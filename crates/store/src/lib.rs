@@ -1,0 +1,25 @@
+//! Writes and reads what a build leaves on disk: shards, rejected documents, duplicates, the ledger and the manifest.
+//!
+//! Every file appears whole or not at all: it is written under another name, synced and renamed (`atomic`). The columns
+//! of all our tables are in `schema`, the JSON files in `ledger` and `manifest`.
+
+mod atomic;
+mod error;
+mod histogram;
+mod ledger;
+mod manifest;
+mod rows;
+mod schema;
+mod table;
+
+pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, write_json};
+pub use error::Error;
+pub use histogram::{Histogram, Histograms};
+pub use ledger::{Entry, Ledger};
+pub use manifest::{Composition, InputRecord, Manifest, SourceRecord};
+pub use rows::Rows;
+pub use schema::{
+    DocumentName, SignatureRow, Table, duplicates, push_document, push_duplicate, push_duplicate_as_rejected,
+    push_fault, push_rejected, push_signature, signatures, strings, text_form, with_cluster_sizes,
+};
+pub use table::{TableReader, TableWriter};

@@ -1,0 +1,58 @@
+//! The manifest: what a corpus is, in one file, `manifest.json`. It is written last; without it a build is unfinished.
+
+use std::collections::BTreeMap;
+
+use document::{Digest, LanguageCode, Tallies, Tally};
+use serde::{Deserialize, Serialize};
+
+use crate::{FileRecord, Histograms};
+
+/// `manifest.json`. It holds no time, no path of the machine and nothing that depends on how the build was run, so equal
+/// builds have equal manifests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Name and version of the program.
+    pub program: String,
+    /// The pipeline file with all that it stands for.
+    pub pipeline: serde_json::Value,
+    /// By language: the digest of its folder.
+    pub filters: BTreeMap<LanguageCode, Digest>,
+    pub inputs: Vec<InputRecord>,
+    /// The name of the tokenizer that all token counts are of, if tokens were counted.
+    pub tokenizer: Option<String>,
+    pub sources: Vec<SourceRecord>,
+    /// Documents, bytes, characters and tokens by language and kind of source.
+    pub composition: Vec<Composition>,
+    /// How far rejected documents were from their limits, by language and rule: documents for each bin of value / limit.
+    pub histogram_edges: Vec<f64>,
+    pub histograms: Histograms,
+    /// Files under `corpus/`, `rejected/` and `duplicates/`.
+    pub files: Vec<FileRecord>,
+}
+
+/// One input file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRecord {
+    pub source: String,
+    pub path: String,
+    pub bytes: u64,
+    pub digest: Digest,
+}
+
+/// What became of everything that was read from one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    pub source: String,
+    pub kind: document::Kind,
+    pub licence: String,
+    pub licence_evidence: String,
+    pub outcomes: Tallies,
+}
+
+/// A cell of the composition table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Composition {
+    pub language: LanguageCode,
+    pub kind: document::Kind,
+    pub size: Tally,
+}

@@ -1,0 +1,368 @@
+//! The columns of every table that a build writes. Nothing else in the workspace knows them by heart.
+//!
+//! Names are those of FineWeb-2 where it has one. The text form of all schemas is snapshotted in the test below: a
+//! changed column is a changed format, and belongs into the CHANGELOG.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch, UInt64Array, cast::AsArray, types::UInt64Type};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use document::{Digest, Document, Fault, LanguageCode, Reason, Tally};
+
+use crate::rows::{Rows, Value};
+
+/// The tables of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Kept documents: `corpus/` and the survivors of pass 1.
+    Documents { token_ids: bool },
+    /// Documents that were rejected and records that failed.
+    Rejected,
+    /// What is needed of a survivor to find its duplicates.
+    Signatures,
+    /// Who removed whom.
+    Duplicates,
+}
+
+fn required(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, false)
+}
+
+fn optional(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, true)
+}
+
+impl Table {
+    /// The columns.
+    pub fn schema(self) -> SchemaRef {
+        use DataType::{Binary, Float64, UInt64, Utf8};
+        let fields = match self {
+            Table::Documents { token_ids } => {
+                let mut fields = vec![
+                    required("text", Utf8),
+                    required("id", Utf8),
+                    optional("url", Utf8),
+                    optional("date", Utf8),
+                    required("file_path", Utf8),
+                    required("language", Utf8),
+                    optional("language_score", Float64),
+                    required("language_script", Utf8),
+                    required("minhash_cluster_size", UInt64),
+                    optional("token_count", UInt64),
+                    optional("tokenizer", Utf8),
+                    required("char_count", UInt64),
+                    optional("word_count", UInt64),
+                    required("source", Utf8),
+                    required("kind", Utf8),
+                    required("licence", Utf8),
+                    required("licence_evidence", Utf8),
+                    required("locator", Utf8),
+                    optional("container_digest", Utf8),
+                    optional("distinct_keywords", UInt64),
+                    optional("hit_chars", UInt64),
+                    optional("keyword_density", Float64),
+                    optional("duplicate_line_chars", Float64),
+                ];
+                if token_ids {
+                    fields.push(optional("token_ids", token_ids_type()));
+                }
+                fields
+            }
+            Table::Rejected => vec![
+                optional("id", Utf8),
+                required("source", Utf8),
+                required("locator", Utf8),
+                optional("language", Utf8),
+                required("outcome", Utf8),
+                required("stage", Utf8),
+                required("rule", Utf8),
+                optional("value", Float64),
+                optional("limit", Float64),
+                optional("message", Utf8),
+                optional("text", Utf8),
+            ],
+            Table::Signatures => vec![
+                required("exact", Binary),
+                required("bands", Binary),
+                required("language", Utf8),
+                required("bytes", UInt64),
+                required("chars", UInt64),
+                required("tokens", UInt64),
+            ],
+            Table::Duplicates => vec![
+                required("removed_number", UInt64),
+                required("removed_id", Utf8),
+                required("removed_source", Utf8),
+                required("removed_locator", Utf8),
+                required("kept_number", UInt64),
+                required("kept_id", Utf8),
+                required("kept_source", Utf8),
+                required("kept_locator", Utf8),
+                required("similarity", Float64),
+                required("kind", Utf8),
+            ],
+        };
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Columns with few different values, which a dictionary shrinks.
+    pub(crate) fn repetitive_columns(self) -> &'static [&'static str] {
+        match self {
+            Table::Documents { .. } => &[
+                "file_path",
+                "language",
+                "language_script",
+                "tokenizer",
+                "source",
+                "kind",
+                "licence",
+                "licence_evidence",
+                "container_digest",
+            ],
+            Table::Rejected => &["source", "language", "outcome", "stage", "rule", "limit"],
+            Table::Signatures => &["language"],
+            Table::Duplicates => &["removed_source", "kept_source", "kind"],
+        }
+    }
+}
+
+fn token_ids_type() -> DataType {
+    DataType::List(Arc::new(Field::new("item", DataType::UInt32, true)))
+}
+
+/// All schemas as text, one column a line: for the documentation and for a snapshot.
+pub fn text_form() -> String {
+    let tables = [
+        ("corpus/<language>/part-*.parquet", Table::Documents { token_ids: true }),
+        ("rejected/*.parquet", Table::Rejected),
+        ("duplicates/*.parquet", Table::Duplicates),
+        ("work/*/signatures.parquet", Table::Signatures),
+    ];
+    let mut text = String::new();
+    for (name, table) in tables {
+        text.push_str(&format!("{name}\n"));
+        for field in table.schema().fields() {
+            let null = if field.is_nullable() { "or null" } else { "" };
+            text.push_str(format!("  {:<22}{} {null}", field.name(), field.data_type()).trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The row of a kept document, which was found to be in `language`, written in `script` (ISO 15924). `tokenizer` names
+/// what its tokens were counted with.
+pub fn push_document(
+    rows: &mut Rows,
+    document: &Document<'_>,
+    language: LanguageCode,
+    script: &str,
+    tokenizer: Option<&str>,
+) {
+    let container = &document.origin.container;
+    let scores = &document.scores;
+    let locator = document.origin.locator();
+    let digest = container.digest.map(|digest| digest.to_string());
+    let mut values = vec![
+        Value::Text(&document.text),
+        Value::Text(&document.id),
+        Value::text(document.url.as_deref()),
+        Value::text(document.date.as_deref()),
+        Value::Text(&container.path),
+        Value::Text(language.as_str()),
+        Value::float(scores.language_probability),
+        Value::Text(script),
+        Value::Integer(1),
+        Value::integer(scores.tokens),
+        Value::text(scores.tokens.and(tokenizer)),
+        Value::Integer(scores.chars.unwrap_or_else(|| document.text.chars().count() as u64)),
+        Value::integer(scores.words),
+        Value::Text(&container.source),
+        Value::Text(container.kind.as_str()),
+        Value::Text(&container.licence),
+        Value::Text(&container.licence_evidence),
+        Value::Text(&locator),
+        Value::text(digest.as_deref()),
+        Value::integer(scores.distinct_keywords),
+        Value::integer(scores.hit_chars),
+        Value::float(scores.keyword_density),
+        Value::float(scores.duplicate_line_chars),
+    ];
+    if rows.table() == (Table::Documents { token_ids: true }) {
+        values.push(document.token_ids.as_deref().map_or(Value::Null, Value::Ids));
+    }
+    rows.push(&values);
+}
+
+/// The row of a rejected document; its text only where it belongs to the sample.
+pub fn push_rejected(rows: &mut Rows, document: &Document<'_>, reason: &Reason, with_text: bool) {
+    rows.push(&[
+        Value::Text(&document.id),
+        Value::Text(&document.origin.container.source),
+        Value::Text(&document.origin.locator()),
+        Value::Text(document.counted_language().as_str()),
+        Value::Text("rejected"),
+        Value::Text(reason.stage),
+        Value::Text(reason.rule),
+        Value::Float(reason.value),
+        Value::Float(reason.limit),
+        Value::Null,
+        if with_text { Value::Text(&document.text) } else { Value::Null },
+    ]);
+}
+
+/// The row of a record that could not be read.
+pub fn push_fault(rows: &mut Rows, source: &str, language: Option<LanguageCode>, fault: &Fault) {
+    let language = language.map(|code| code.to_string());
+    rows.push(&[
+        Value::Null,
+        Value::Text(source),
+        Value::Text(&fault.place),
+        Value::text(language.as_deref()),
+        Value::Text("failed"),
+        Value::Text("read"),
+        Value::Text(fault.kind.as_str()),
+        Value::Null,
+        Value::Null,
+        Value::Text(&fault.message),
+        Value::Null,
+    ]);
+}
+
+/// What is needed of a survivor to find its duplicates, and to count and cut shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureRow {
+    pub exact: Digest,
+    pub bands: Vec<u64>,
+    pub language: LanguageCode,
+    pub size: Tally,
+}
+
+/// Appends a signature.
+pub fn push_signature(rows: &mut Rows, row: &SignatureRow) {
+    let bands: Vec<u8> = row.bands.iter().flat_map(|band| band.to_le_bytes()).collect();
+    rows.push(&[
+        Value::Bytes(&row.exact.0.to_le_bytes()),
+        Value::Bytes(&bands),
+        Value::Text(row.language.as_str()),
+        Value::Integer(row.size.bytes),
+        Value::Integer(row.size.chars),
+        Value::Integer(row.size.tokens),
+    ]);
+}
+
+/// The signatures of a batch that `TableReader` read.
+/// # Errors
+/// Fails if the batch is not of the table `Signatures`.
+pub fn signatures(batch: &RecordBatch) -> Result<Vec<SignatureRow>, String> {
+    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("column {name:?} is missing"));
+    let (exact, bands) = (column("exact")?, column("bands")?);
+    let (exact, bands) = (exact.as_binary_opt::<i32>(), bands.as_binary_opt::<i32>());
+    let language = column("language")?.as_string_opt::<i32>();
+    let integers = |name: &str| column(name).map(|column| column.as_primitive_opt::<UInt64Type>());
+    let (bytes, chars, tokens) = (integers("bytes")?, integers("chars")?, integers("tokens")?);
+    let (Some(exact), Some(bands), Some(language), Some(bytes), Some(chars), Some(tokens)) =
+        (exact, bands, language, bytes, chars, tokens)
+    else {
+        return Err("a column has another type than ours".to_owned());
+    };
+    let row = |row: usize| {
+        let exact: [u8; 16] = exact.value(row).try_into().map_err(|_| "a digest has not 16 bytes".to_owned())?;
+        let bands = bands.value(row).chunks_exact(8);
+        Ok(SignatureRow {
+            exact: Digest(u128::from_le_bytes(exact)),
+            bands: bands.map(|band| u64::from_le_bytes(band.try_into().expect("chunks of 8"))).collect(),
+            language: LanguageCode::parse(language.value(row)).map_err(|error| error.to_string())?,
+            size: Tally { documents: 1, bytes: bytes.value(row), chars: chars.value(row), tokens: tokens.value(row) },
+        })
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// A document as the table of duplicates names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentName {
+    /// Its number in the order of preference.
+    pub number: u64,
+    pub id: String,
+    pub source: String,
+    pub locator: String,
+}
+
+/// Appends a pair: `removed` repeats `kept`. `kind` is the rule by which it was removed.
+pub fn push_duplicate(rows: &mut Rows, removed: &DocumentName, kept: &DocumentName, similarity: f64, kind: &str) {
+    rows.push(&[
+        Value::Integer(removed.number),
+        Value::Text(&removed.id),
+        Value::Text(&removed.source),
+        Value::Text(&removed.locator),
+        Value::Integer(kept.number),
+        Value::Text(&kept.id),
+        Value::Text(&kept.source),
+        Value::Text(&kept.locator),
+        Value::Float(similarity),
+        Value::Text(kind),
+    ]);
+}
+
+/// The same pair as a row of the rejected documents.
+pub fn push_duplicate_as_rejected(
+    rows: &mut Rows,
+    removed: &DocumentName,
+    kept: &DocumentName,
+    language: LanguageCode,
+    reason: &Reason,
+) {
+    rows.push(&[
+        Value::Text(&removed.id),
+        Value::Text(&removed.source),
+        Value::Text(&removed.locator),
+        Value::Text(language.as_str()),
+        Value::Text("rejected"),
+        Value::Text(reason.stage),
+        Value::Text(reason.rule),
+        Value::Float(reason.value),
+        Value::Float(reason.limit),
+        Value::Text(&format!("repeats {}:{}", kept.source, kept.locator)),
+        Value::Null,
+    ]);
+}
+
+/// Number of the removed document, number of the kept one, and rule, for each pair of a batch that `TableReader` read.
+/// # Errors
+/// Fails if the batch is not of the table `Duplicates`.
+pub fn duplicates(batch: &RecordBatch) -> Result<Vec<(u64, u64, String)>, String> {
+    let numbers = |name: &str| {
+        let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
+        column.ok_or_else(|| format!("column {name:?} of numbers is missing"))
+    };
+    let (removed, kept) = (numbers("removed_number")?, numbers("kept_number")?);
+    let rules = strings(batch, "kind")?;
+    Ok(rules.enumerate().map(|(row, rule)| (removed.value(row), kept.value(row), rule.to_owned())).collect())
+}
+
+/// A batch of documents with other cluster sizes: one number a row.
+/// # Errors
+/// Fails if there are more or fewer numbers than rows.
+pub fn with_cluster_sizes(batch: &RecordBatch, sizes: Vec<u64>) -> Result<RecordBatch, ArrowError> {
+    let mut columns = batch.columns().to_vec();
+    columns[batch.schema().index_of("minhash_cluster_size")?] = Arc::new(UInt64Array::from(sizes));
+    RecordBatch::try_new(batch.schema(), columns)
+}
+
+/// A string column of a batch of ours, by name.
+/// # Errors
+/// Fails if there is no such column of strings.
+pub fn strings<'a>(batch: &'a RecordBatch, name: &str) -> Result<impl Iterator<Item = &'a str>, String> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let column = column.ok_or_else(|| format!("column {name:?} of strings is missing"))?;
+    Ok((0..column.len()).map(|row| if column.is_null(row) { "" } else { column.value(row) }))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_columns_are_those_that_are_documented() {
+        insta::assert_snapshot!(super::text_form());
+    }
+}
