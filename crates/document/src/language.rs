@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, de};
 /// The longest code that is accepted, in bytes: `zh-Hant-TW` has ten.
 const MAX_BYTES: usize = 11;
 
-/// A BCP 47 language code such as `fr`, `yue` or `zh-Hant`: a primary subtag of two or three lower-case letters,
-/// then subtags of two to eight letters or digits, at most 11 bytes in all.
+/// A BCP 47 language code such as `fr`, `yue`, `zh-Hant` or `es-419`: a primary subtag of two or three lower-case letters,
+/// then at most a script (four letters) and a region (two letters or three digits).
 ///
 /// It is not an enumeration: which languages there are is decided by the folders under `filters/`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,13 +30,19 @@ impl LanguageCode {
     /// # Errors
     /// Fails on anything that is not of the form described at the type.
     pub fn parse(code: &str) -> Result<LanguageCode, InvalidLanguageCode> {
-        let mut subtags = code.split('-');
-        let primary = subtags.next().unwrap_or_default();
-        let sound = code.len() <= MAX_BYTES
-            && (2..=3).contains(&primary.len())
-            && primary.bytes().all(|byte| byte.is_ascii_lowercase())
-            && subtags.all(|tag| (2..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        if !sound {
+        let mut subtags = code.split('-').peekable();
+        let letters = |tag: &str| tag.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_primary = |tag: &str| (2..=3).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_lowercase());
+        let is_script = |tag: &str| tag.len() == 4 && letters(tag);
+        let is_region = |tag: &str| match tag.len() {
+            2 => letters(tag),
+            3 => tag.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => false,
+        };
+        let has_primary = subtags.next().is_some_and(is_primary);
+        subtags.next_if(|tag| is_script(tag));
+        subtags.next_if(|tag| is_region(tag));
+        if !has_primary || subtags.next().is_some() || code.len() > MAX_BYTES {
             return Err(InvalidLanguageCode(code.to_owned()));
         }
         let mut bytes = [0; MAX_BYTES];
@@ -114,7 +120,7 @@ mod tests {
         for code in ["fr", "yue", "zh-Hant", "zh-Hant-TW", "es-419"] {
             assert_eq!(LanguageCode::parse(code).map(|it| it.to_string()), Ok(code.to_owned()));
         }
-        for code in ["", "f", "FR", "french", "fr_FR", "fr-", "日本", "zh-Hant-TW-x"] {
+        for code in ["", "f", "FR", "french", "fr_FR", "fr-", "日本", "zh-Hant-TW-x", "fr-00000", "fr-00000-of"] {
             assert_eq!(LanguageCode::parse(code), Err(InvalidLanguageCode(code.to_owned())));
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 
-/// The four kinds of source that a corpus is made of (the composition of Qiu et al. 2024, table 1).
+/// The four kinds of source that a corpus is made of (as the composition table on MMedC's card has them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

@@ -11,6 +11,8 @@ pub struct Document<'a> {
     /// The record's own identifier where it has one, else `source:path#place`.
     pub id: Cow<'a, str>,
     pub text: Cow<'a, str>,
+    /// The text as it was read, where a stage has changed it since.
+    pub text_as_read: Option<Cow<'a, str>>,
     pub url: Option<Cow<'a, str>>,
     /// Date of retrieval or publication as the record states it; it is passed on and never parsed.
     pub date: Option<Cow<'a, str>>,
@@ -25,6 +27,13 @@ pub struct Document<'a> {
 }
 
 impl Document<'_> {
+    /// Length of the text as it now is, in Unicode scalar values.
+    pub fn chars(&self) -> u64 {
+        // A rule that judges the text as it was read has counted that one.
+        let counted = self.scores.chars.filter(|_| self.text_as_read.is_none());
+        counted.unwrap_or_else(|| self.text.chars().count() as u64)
+    }
+
     /// The language by which the document is counted: the one believed, else the one declared, else `und`.
     pub fn counted_language(&self) -> LanguageCode {
         self.language.or(self.declared_language).unwrap_or(LanguageCode::UNDETERMINED)

@@ -13,6 +13,8 @@ pub struct Scores {
     pub hit_chars: Option<u64>,
     /// `hit_chars / chars`; 0 for an empty text.
     pub keyword_density: Option<f64>,
+    /// Label of the language that the model identified, also where it is none of the build's.
+    pub identified_language: Option<String>,
     /// Probability of the identified language, in 0..=1, in steps of 0.0001.
     pub language_probability: Option<f64>,
     /// Words, counted as the language counts them.

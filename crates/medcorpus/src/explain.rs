@@ -6,7 +6,7 @@ use std::{
 };
 
 use document::LanguageCode;
-use pipeline::{Configuration, Explainer, Explanation, Overrides};
+use pipeline::{Configuration, Explainer, Explanation, Needs, Overrides};
 
 use crate::{
     arguments::ExplainArguments,
@@ -21,7 +21,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         (None, None) => None,
     };
     let overrides =
-        Overrides { filters: arguments.filters.clone(), rule: arguments.rule, languages, without_sources: true };
+        Overrides { filters: arguments.filters.clone(), rule: arguments.rule, languages, needs: Needs::Models };
     let configuration = Configuration::load(&arguments.pipeline, &overrides)?;
     let explainer = Explainer::new(&configuration, arguments.language)?;
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -114,8 +114,20 @@ pub struct Overrides {
     pub rule: Option<filter::keywords::KeywordRule>,
     /// Only these languages.
     pub languages: Option<Vec<LanguageCode>>,
-    /// The sources are not needed: a text is to be explained, not a corpus built.
-    pub without_sources: bool,
+    pub needs: Needs,
+}
+
+/// What a command needs of a pipeline beyond the languages and stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Needs {
+    /// Everything, to build.
+    #[default]
+    Inputs,
+    /// Models and tokenizers but no sources: a text is to be explained.
+    Models,
+    /// Descriptions of sources, but neither their files nor models: the data folders are to be checked, perhaps on a
+    /// machine that has nothing else.
+    Descriptions,
 }
 
 /// A source of the build, with its files.
@@ -169,16 +181,22 @@ impl Configuration {
         let filters = overrides.filters.clone().unwrap_or_else(|| folder.join(&pipeline.filters));
         let languages = problems.collect(load_languages(&filters, &pipeline, overrides)).unwrap_or_default();
         let mut sources = Vec::new();
-        if !overrides.without_sources {
+        if overrides.needs != Needs::Models {
             let descriptions = problems.collect(find_descriptions(&folder.join(&pipeline.sources))).unwrap_or_default();
             for used in &pipeline.source_list {
                 let line = line_of(used.span().start);
-                let found = configure_source(&file, line, used.get_ref(), folder, &descriptions, &languages);
-                sources.extend(problems.collect(found));
+                let description = problems.collect(find_description(&file, line, used.get_ref(), &descriptions));
+                if let Some(description) = description.filter(|_| overrides.needs == Needs::Inputs) {
+                    let found = find_inputs(&file, line, description, &folder.join(&used.get_ref().path), &languages);
+                    sources.extend(problems.collect(found));
+                }
             }
         }
         let stages = problems.collect(find_stages(&file, &pipeline.stage_list, line_of)).unwrap_or_default();
-        let files = problems.collect(load_files(&file, folder, &stages)).unwrap_or_default();
+        let files = match overrides.needs {
+            Needs::Descriptions => BTreeMap::new(),
+            Needs::Inputs | Needs::Models => problems.collect(load_files(&file, folder, &stages)).unwrap_or_default(),
+        };
         problems.0.extend(check_numbers(&file, &pipeline));
 
         let setting = |stage: &str, key: &str| {
@@ -209,7 +227,7 @@ impl Configuration {
             stages,
             files,
         };
-        if problems.0.is_empty() {
+        if problems.0.is_empty() && overrides.needs != Needs::Descriptions {
             let all: Vec<LanguageCode> = configuration.languages.iter().map(|language| language.code).collect();
             problems.collect(configuration.chain(&all));
         }
@@ -296,37 +314,49 @@ fn find_descriptions(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataFil
     Ok(found)
 }
 
-fn configure_source(
+fn find_description(
     file: &str,
     line: usize,
     used: &SourceUse,
-    folder: &Path,
     descriptions: &BTreeMap<String, PathBuf>,
-    languages: &[Arc<Language>],
-) -> Result<ConfiguredSource, DataFileError> {
-    let at = |message: String| DataFileError::at(file, line, message);
+) -> Result<Description, DataFileError> {
     let Some(path) = descriptions.get(&used.name) else {
         let nearest = document::nearest(&used.name, descriptions.keys().map(String::as_str));
         let suggestion = nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
-        return Err(at(format!("there is no source {:?} below sources/{suggestion}", used.name)));
+        let message = format!("there is no source {:?} below sources/{suggestion}", used.name);
+        return Err(DataFileError::at(file, line, message));
     };
-    let plain = |error: source::Error| match error {
+    Description::load(path).map_err(|error| at_line(file, line, error))
+}
+
+/// A problem of a source's description stands in that file; any other stands where the pipeline names the source.
+fn at_line(file: &str, line: usize, error: source::Error) -> DataFileError {
+    match error {
         source::Error::Description(error) => error,
-        other => at(other.to_string()),
-    };
-    let description = Description::load(path).map_err(plain)?;
-    let mut inputs = source::inputs(&description, &folder.join(&used.path)).map_err(plain)?;
+        other => DataFileError::at(file, line, other.to_string()),
+    }
+}
+
+fn find_inputs(
+    file: &str,
+    line: usize,
+    description: Description,
+    root: &Path,
+    languages: &[Arc<Language>],
+) -> Result<ConfiguredSource, DataFileError> {
+    let mut inputs = source::inputs(&description, root).map_err(|error| at_line(file, line, error))?;
     let all = inputs.len();
     let wanted = |code: LanguageCode| languages.iter().any(|language| language.code == code);
     inputs.retain(|input| input.declared_language.is_none_or(wanted));
     for input in &inputs {
-        source::check(input).map_err(plain)?;
+        source::check(input).map_err(|error| at_line(file, line, error))?;
     }
     if inputs.is_empty() {
-        return Err(at(format!(
+        let message = format!(
             "all {all} files of source {:?} are of languages that the pipeline does not name",
-            used.name
-        )));
+            description.name
+        );
+        return Err(DataFileError::at(file, line, message));
     }
     let left_out = all - inputs.len();
     Ok(ConfiguredSource { description, inputs, left_out })
@@ -491,7 +521,8 @@ pub fn check_folder(path: &Path) -> Result<usize, Problems> {
     let file_text = text(path)?;
     let is_pipeline = file_text.lines().any(|line| line.trim() == "[[stage]]");
     if is_pipeline {
-        Configuration::load(path, &Overrides::default()).map(|_| 1)
+        let needs = Needs::Descriptions;
+        Configuration::load(path, &Overrides { needs, ..Overrides::default() }).map(|_| 1)
     } else {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         Description::parse(&name, &stem, &file_text).map(|_| 1).map_err(Problems::from)

@@ -82,6 +82,7 @@ impl Explainer {
         self.explain(Ok(Document {
             id: "text".into(),
             text: text.into(),
+            text_as_read: None,
             url: None,
             date: None,
             declared_language: None,

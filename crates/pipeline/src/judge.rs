@@ -110,7 +110,7 @@ impl<'a> Output<'a> {
         };
         let verdict = chain.judge(&mut document);
         let language = document.counted_language();
-        let chars = document.scores.chars.unwrap_or_else(|| document.text.chars().count() as u64);
+        let chars = document.chars();
         let tokens = document.scores.tokens.unwrap_or(0);
         let size = Tally { documents: 1, bytes: document.text.len() as u64, chars, tokens };
         match verdict {

@@ -23,7 +23,7 @@ mod progress;
 mod shards;
 
 pub use build::{Build, Summary, build, work};
-pub use configuration::{Configuration, Expectation, Overrides, check_folder};
+pub use configuration::{Configuration, Expectation, Needs, Overrides, check_folder};
 pub use error::Error;
 pub use explain::{Explainer, Explanation};
 pub use plan::{Plan, Task, TaskState};

@@ -248,6 +248,7 @@ impl Input {
             language: None,
             origin,
             scores: Scores::default(),
+            text_as_read: None,
             token_ids: None,
         })
     }

@@ -175,7 +175,7 @@ pub fn push_document(
         Value::Integer(1),
         Value::integer(scores.tokens),
         Value::text(scores.tokens.and(tokenizer)),
-        Value::Integer(scores.chars.unwrap_or_else(|| document.text.chars().count() as u64)),
+        Value::Integer(document.chars()),
         Value::integer(scores.words),
         Value::Text(&container.source),
         Value::Text(container.kind.as_str()),

@@ -105,28 +105,39 @@ impl Alphabet {
         self.len
     }
 
-    /// Replaces `symbols` by those of `text`, one a character.
-    pub fn encode(&self, text: &str, symbols: &mut Vec<Symbol>) {
-        symbols.clear();
-        symbols.reserve(text.len());
+    /// Writes the symbols of `text`, one a character, to the front of `buffer`, which grows as it has to, and gives them.
+    pub fn encode<'b>(&self, text: &str, buffer: &'b mut Vec<Symbol>) -> &'b [Symbol] {
+        if buffer.len() < text.len() {
+            buffer.resize(text.len(), Symbol::default());
+        }
+        let mut count = 0;
         let mut rest = text.as_bytes();
-        // ASCII in blocks of eight, since most bytes of most crawls are ASCII; everything else by the decoder.
-        while !rest.is_empty() {
-            while let Some((block, tail)) = rest.split_first_chunk::<8>() {
-                if u64::from_ne_bytes(*block) & 0x8080_8080_8080_8080 != 0 {
-                    break;
+        // ASCII in blocks of eight and the other lengths by their first byte: `str::chars` checks the same bytes with more
+        // branches. The bytes are those of a `str`, so a first byte tells how many follow.
+        loop {
+            while let Some((block, tail)) = rest.split_first_chunk::<8>()
+                && u64::from_ne_bytes(*block) & 0x8080_8080_8080_8080 == 0
+            {
+                for (symbol, byte) in buffer[count..count + 8].iter_mut().zip(block) {
+                    *symbol = self.symbols[usize::from(*byte)];
                 }
-                symbols.extend(block.map(|byte| self.symbols[usize::from(byte)]));
-                rest = tail;
+                (count, rest) = (count + 8, tail);
             }
-            let run = &text[text.len() - rest.len()..];
-            // A few characters, then the block test again: long runs of other scripts pay one test in 16 characters.
-            let mut taken = 0;
-            for character in run.chars().take(16) {
-                taken += character.len_utf8();
-                symbols.push(self.symbol(character));
-            }
-            rest = &rest[taken..];
+            let low = |byte: u8| usize::from(byte & 0x3F);
+            let (code, length) = match *rest {
+                [] => return &buffer[..count],
+                [a @ 0..0x80, ..] => (usize::from(a), 1),
+                [a @ 0xE0..0xF0, b, c, ..] => (usize::from(a & 0x0F) << 12 | low(b) << 6 | low(c), 3),
+                [a @ 0xC0..0xE0, b, ..] => (usize::from(a & 0x1F) << 6 | low(b), 2),
+                [a, b, c, d, ..] => (usize::from(a & 0x07) << 18 | low(b) << 12 | low(c) << 6 | low(d), 4),
+                _ => unreachable!("a str ends with a whole character"),
+            };
+            buffer[count] = match self.symbols.get(code) {
+                Some(symbol) => *symbol,
+                None => char::from_u32(code as u32).map_or(Symbol::default(), |character| self.symbol(character)),
+            };
+            count += 1;
+            rest = &rest[length..];
         }
     }
 
@@ -200,9 +211,7 @@ mod tests {
     use super::*;
 
     fn letters_of(alphabet: &Alphabet, text: &str) -> Vec<u16> {
-        let mut symbols = Vec::new();
-        alphabet.encode(text, &mut symbols);
-        symbols.iter().map(|symbol| symbol.letter()).collect()
+        alphabet.encode(text, &mut Vec::new()).iter().map(|symbol| symbol.letter()).collect()
     }
 
     #[test]
@@ -219,8 +228,8 @@ mod tests {
     #[test]
     fn words_are_made_of_letters_digits_and_marks() {
         let alphabet = Alphabet::new(["x"], &BTreeMap::new(), WordBoundaries::Spaces);
-        let mut symbols = Vec::new();
-        alphabet.encode("b12\u{301}l'अ्-", &mut symbols);
+        let mut buffer = Vec::new();
+        let symbols = alphabet.encode("b12\u{301}l'अ्-", &mut buffer);
         let words: Vec<bool> = symbols.iter().map(|symbol| symbol.in_word()).collect();
         assert_eq!(words, [true, true, true, true, true, false, true, true, false]);
     }

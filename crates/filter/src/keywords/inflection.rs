@@ -58,6 +58,11 @@ impl Inflection {
         }
     }
 
+    /// All forms of a word.
+    pub fn forms(&self, word: &Word) -> impl Iterator<Item = Vec<u16>> {
+        self.paradigms[word.paradigm].iter().map(|ending| [word.stem.as_slice(), ending].concat())
+    }
+
     /// Whether `ending`, all that follows the stem up to the end of the word, is one of the row's endings.
     pub fn accepts(&self, paradigm: usize, ending: &[Symbol]) -> bool {
         self.paradigms[paradigm].iter().any(|form| {

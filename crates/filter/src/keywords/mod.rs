@@ -7,6 +7,7 @@ mod count;
 mod inflection;
 mod mmedc;
 mod native;
+mod prefix_filter;
 mod trie;
 
 use std::{cell::RefCell, collections::BTreeMap, ops::Range};
@@ -72,7 +73,7 @@ impl Matcher {
         BUFFERS.with_borrow_mut(|(symbols, terms)| {
             terms.clear();
             let (mut covered_to, mut hit_chars) = (0, 0);
-            matcher.scan(text, symbols, &mut |term, chars| {
+            let chars = matcher.scan(text, symbols, &mut |term, chars| {
                 terms.push(term);
                 // Starts ascend, so the union of the spans grows at its right end only.
                 hit_chars += chars.end.saturating_sub(chars.start.max(covered_to));
@@ -80,7 +81,7 @@ impl Matcher {
             });
             terms.sort_unstable();
             terms.dedup();
-            Count { distinct: terms.len() as u64, hit_chars: hit_chars as u64, chars: symbols.len() as u64 }
+            Count { distinct: terms.len() as u64, hit_chars: hit_chars as u64, chars: chars as u64 }
         })
     }
 
@@ -88,7 +89,8 @@ impl Matcher {
     pub fn hits(&self, text: &str) -> Vec<Hit> {
         let mut hits = Vec::new();
         if let Rule::Native(matcher) = &self.0 {
-            matcher.scan(text, &mut Vec::new(), &mut |term, chars| hits.push(Hit { term: term as usize, chars }));
+            let mut push = |term, chars| hits.push(Hit { term: term as usize, chars });
+            matcher.scan(text, &mut Vec::new(), &mut push);
         }
         hits
     }

@@ -9,11 +9,18 @@ use std::{collections::BTreeMap, ops::Range};
 use super::{
     alphabet::{Alphabet, Symbol, WordBoundaries},
     inflection::{Inflection, UNINFLECTED, Word},
+    prefix_filter::{PrefixFilter, pack},
     trie::Trie,
 };
 
 /// Between the words of a term at most this many characters of white space, hyphen or apostrophe.
 const MAX_JOINING_CHARS: usize = 3;
+
+/// Letters of a word that are looked at before the trie is.
+const WORD_PREFIX: usize = 4;
+
+/// Characters of a text that are looked at in one go.
+const BLOCK: usize = 512;
 
 /// One way to go on after a stem of the trie.
 struct Entry {
@@ -37,6 +44,11 @@ pub struct NativeMatcher {
     boundaries: WordBoundaries,
     alphabet: Alphabet,
     inflection: Inflection,
+    /// Of the first letters of all forms of all first words: `WORD_PREFIX` of them, or fewer where words are shorter; two
+    /// where words are not separated.
+    prefixes: PrefixFilter,
+    /// Letters of the shortest form.
+    shortest: usize,
     trie: Trie,
     /// By key of the trie.
     entries: Vec<Vec<Entry>>,
@@ -55,6 +67,7 @@ impl NativeMatcher {
         let inflection = Inflection::new(inflection, &alphabet);
 
         let mut by_stem: BTreeMap<Vec<u16>, Vec<Entry>> = BTreeMap::new();
+        let mut forms = Vec::new();
         for (number, term) in terms.iter().enumerate() {
             let capitals = if is_capitals(term) { upper_chars(term) } else { 0 };
             let mut words = split_words(term, boundaries).map(|word| {
@@ -62,49 +75,82 @@ impl NativeMatcher {
                 if capitals > 0 { Word { stem: letters, paradigm: UNINFLECTED } } else { inflection.word(letters) }
             });
             let Some(first) = words.next() else { continue };
+            forms.extend(inflection.forms(&first));
             let entry = Entry { term: number as u32, paradigm: first.paradigm, rest: words.collect(), capitals };
             by_stem.entry(first.stem).or_default().push(entry);
         }
         let (keys, entries): (Vec<_>, Vec<_>) = by_stem.into_iter().unzip();
         let trie = Trie::new(&keys, alphabet.len());
-        NativeMatcher { boundaries, alphabet, inflection, trie, entries }
+        let shortest = forms.iter().map(Vec::len).min().unwrap_or(0);
+        let prefix = if boundaries == WordBoundaries::Spaces { WORD_PREFIX } else { 2 };
+        forms.iter_mut().for_each(|form| form.truncate(prefix));
+        forms.sort_unstable();
+        forms.dedup();
+        let prefixes = PrefixFilter::new(&forms);
+        NativeMatcher { boundaries, alphabet, inflection, prefixes, shortest, trie, entries }
     }
 
     /// Calls `hit` with the term and its characters for each occurrence; starts ascend. Occurrences may overlap.
-    /// `symbols` is a buffer; afterwards it has one symbol for each character of the text.
-    pub fn scan(&self, text: &str, symbols: &mut Vec<Symbol>, hit: &mut impl FnMut(u32, Range<usize>)) {
-        self.alphabet.encode(text, symbols);
+    /// Gives the number of characters. `buffer` is for the symbols of the text.
+    pub fn scan(&self, text: &str, buffer: &mut Vec<Symbol>, hit: &mut impl FnMut(u32, Range<usize>)) -> usize {
+        let symbols = self.alphabet.encode(text, buffer);
         match self.boundaries {
             WordBoundaries::Spaces => self.scan_words(symbols, hit),
             WordBoundaries::None => self.scan_everywhere(symbols, hit),
         }
+        symbols.len()
     }
 
+    /// In blocks, and without a branch a character: first the places where words begin, then of these the ones whose first
+    /// letters begin a term, and only there the trie.
     fn scan_words(&self, symbols: &[Symbol], hit: &mut impl FnMut(u32, Range<usize>)) {
+        let mut places = [0u32; BLOCK];
         let mut stems: Vec<(u32, usize)> = Vec::new();
-        let mut place = 0;
-        while place < symbols.len() {
-            if !symbols[place].in_word() {
-                place += 1;
-                continue;
+        let mut before_in_word = false;
+        for block in (0..symbols.len()).step_by(BLOCK) {
+            let end = symbols.len().min(block + BLOCK);
+            let mut found = 0;
+            for (offset, symbol) in symbols[block..end].iter().enumerate() {
+                places[found] = offset as u32;
+                found += usize::from(symbol.in_word() & !before_in_word);
+                before_in_word = symbol.in_word();
             }
-            let start = place;
-            let mut node = 0;
-            stems.clear();
-            while let Some(symbol) = symbols.get(place).filter(|symbol| symbol.in_word()) {
-                place += 1;
-                let Some(child) = self.trie.child(node, symbol.letter()) else { break };
-                node = child;
-                if let Some(key) = self.trie.key(node) {
-                    stems.push((key, place));
+            for offset in &places[..found] {
+                let start = block + *offset as usize;
+                if self.prefixes.may_have(word_prefix(symbols, start)) {
+                    self.match_word(symbols, start, &mut stems, hit);
                 }
             }
-            place = end_of_word(symbols, place);
-            for (key, stem_end) in &stems {
-                for entry in &self.entries[*key as usize] {
-                    if let Some(end) = self.complete(symbols, entry, start, *stem_end, place) {
-                        hit(entry.term, start..end);
-                    }
+        }
+    }
+
+    /// All terms that begin with the word at `start`. `stems` is a buffer.
+    fn match_word(
+        &self,
+        symbols: &[Symbol],
+        start: usize,
+        stems: &mut Vec<(u32, usize)>,
+        hit: &mut impl FnMut(u32, Range<usize>),
+    ) {
+        let (mut node, mut place) = (0, start);
+        stems.clear();
+        while let Some(symbol) = symbols.get(place).filter(|symbol| symbol.in_word())
+            && let Some(child) = self.trie.child(node, symbol.letter())
+        {
+            node = child;
+            place += 1;
+            if let Some(key) = self.trie.key(node) {
+                stems.push((key, place));
+            }
+        }
+        if stems.is_empty() {
+            return;
+        }
+        let word_end = end_of_word(symbols, place);
+        for (key, stem_end) in stems {
+            for entry in &self.entries[*key as usize] {
+                if let Some(end) = self.complete(symbols, entry, start, *stem_end, word_end) {
+                    hit(entry.term, start..end);
                 }
             }
         }
@@ -139,27 +185,59 @@ impl NativeMatcher {
     }
 
     fn scan_everywhere(&self, symbols: &[Symbol], hit: &mut impl FnMut(u32, Range<usize>)) {
-        for start in 0..symbols.len() {
-            // A term in letters of a spaced script (MRI, DNA) must not begin or end inside a word of that script.
-            let inside = |place: usize| {
-                place > 0 && place < symbols.len() && symbols[place - 1].in_word() && symbols[place].in_word()
-            };
-            let mut node = 0;
-            let mut end = start;
-            while let Some(symbol) = symbols.get(end)
-                && let Some(child) = self.trie.child(node, symbol.letter())
-            {
-                node = child;
-                end += 1;
-                let Some(key) = self.trie.key(node) else { continue };
-                for entry in &self.entries[key as usize] {
-                    if !inside(start) && !inside(end) && entry.allows(&symbols[start..end]) {
-                        hit(entry.term, start..end);
-                    }
+        if self.shortest < 2 {
+            (0..symbols.len()).for_each(|start| self.match_at(symbols, start, hit));
+            return;
+        }
+        // As for words, but every pair of letters is a place.
+        let mut places = [0u32; BLOCK];
+        for block in (0..symbols.len().saturating_sub(1)).step_by(BLOCK) {
+            let end = symbols.len().min(block + BLOCK + 1);
+            let mut found = 0;
+            for (offset, pair) in symbols[block..end].windows(2).enumerate() {
+                places[found] = offset as u32;
+                found += usize::from(self.prefixes.may_have(pack(&[pair[0].letter(), pair[1].letter()])));
+            }
+            for offset in &places[..found] {
+                self.match_at(symbols, block + *offset as usize, hit);
+            }
+        }
+    }
+
+    /// All terms that begin at `start`, where words are not separated.
+    fn match_at(&self, symbols: &[Symbol], start: usize, hit: &mut impl FnMut(u32, Range<usize>)) {
+        // A term in letters of a spaced script (MRI, DNA) must not begin or end inside a word of that script.
+        let inside = |place: usize| {
+            place > 0 && place < symbols.len() && symbols[place - 1].in_word() && symbols[place].in_word()
+        };
+        let mut node = 0;
+        let mut end = start;
+        while let Some(symbol) = symbols.get(end)
+            && let Some(child) = self.trie.child(node, symbol.letter())
+        {
+            node = child;
+            end += 1;
+            let Some(key) = self.trie.key(node) else { continue };
+            for entry in &self.entries[key as usize] {
+                if !inside(start) && !inside(end) && entry.allows(&symbols[start..end]) {
+                    hit(entry.term, start..end);
                 }
             }
         }
     }
+}
+
+/// The first letters of the word at `start`, packed.
+#[inline]
+fn word_prefix(symbols: &[Symbol], start: usize) -> u64 {
+    let mut letters = [0; WORD_PREFIX];
+    let mut in_word = true;
+    let beginning = &symbols[start..symbols.len().min(start + WORD_PREFIX)];
+    for (letter, symbol) in letters.iter_mut().zip(beginning) {
+        in_word &= symbol.in_word();
+        *letter = if in_word { symbol.letter() } else { 0 };
+    }
+    pack(&letters)
 }
 
 /// The first place at or after `place` that is not in a word.

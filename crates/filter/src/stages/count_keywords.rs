@@ -21,7 +21,7 @@ use unicode_script::Script;
 
 use crate::{
     Language,
-    keywords::Count,
+    keywords::{Count, KeywordRule},
     script::{ScriptCounts, scripts_of},
     stage::{Checks, Stage, StageEntry},
 };
@@ -56,11 +56,11 @@ impl Stage for CountKeywords {
         let known = document.language.or(document.declared_language);
         let declared = known.and_then(|code| self.languages.iter().find(|(_, language)| language.code == code));
         let best = match declared {
-            Some((_, language)) => Judged::new(language, &document.text),
-            None => match self.best_candidate(&document.text, checks) {
+            Some((_, language)) => Judged::new(language, document),
+            None => match self.best_candidate(document, checks) {
                 Some(best) => best,
                 None => {
-                    document.scores.chars = Some(document.text.chars().count() as u64);
+                    document.scores.chars = Some(document.chars());
                     return;
                 }
             },
@@ -77,20 +77,20 @@ impl Stage for CountKeywords {
 /// What this stage says of a text in a language that is known.
 pub fn judge_in(language: &Language, text: &str) -> Verdict {
     let mut checks = Checks::brief(ENTRY.name);
-    Judged::new(language, text).check(&mut checks);
+    Judged::of_text(language, text).check(&mut checks);
     checks.verdict()
 }
 
 impl CountKeywords {
     /// Of all languages that are written in the text's script, the one whose keywords fit best.
-    fn best_candidate(&self, text: &str, checks: &mut Checks) -> Option<Judged> {
-        let scripts = ScriptCounts::of(text, self.settings.script_sample_chars);
+    fn best_candidate(&self, document: &Document<'_>, checks: &mut Checks) -> Option<Judged> {
+        let scripts = ScriptCounts::of(&document.text, self.settings.script_sample_chars);
         let shares = || self.languages.iter().map(|(own, language)| (scripts.share(own), language));
         let best_share = shares().map(|(share, _)| share).fold(0.0, f64::max);
         checks.at_least("foreign_script", best_share, self.settings.min_script_share);
         shares()
             .filter(|(share, _)| *share >= self.settings.min_script_share)
-            .map(|(_, language)| Judged::new(language, text))
+            .map(|(_, language)| Judged::new(language, document))
             // The first of equals, so that the order of the languages decides and nothing else.
             .reduce(|best, next| if next.fit() > best.fit() { next } else { best })
     }
@@ -105,7 +105,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(language: &Language, text: &str) -> Judged {
+    fn new(language: &Language, document: &Document<'_>) -> Judged {
+        // The published rule knows no normalisation, so it gets the text as it was read.
+        let as_read = document.text_as_read.as_ref().filter(|_| language.settings.keywords.rule == KeywordRule::Mmedc);
+        Judged::of_text(language, as_read.unwrap_or(&document.text))
+    }
+
+    fn of_text(language: &Language, text: &str) -> Judged {
         let keywords = &language.settings.keywords;
         let count = language.matcher.count(text);
         let short = count.chars < keywords.short_chars;

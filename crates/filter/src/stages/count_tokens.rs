@@ -12,6 +12,8 @@
 //! # Reference
 //! Sennrich et al. 2016, arXiv:1508.07909; Unicode Standard Annex #29.
 
+use std::cell::RefCell;
+
 use document::Document;
 use serde::Deserialize;
 use tokenizers::Tokenizer as HuggingFace;
@@ -90,7 +92,7 @@ impl Counter {
 
     fn count(&self, text: &str) -> u64 {
         let count = match self {
-            Counter::BytePair(tokenizer) => tokenizer.count(text),
+            Counter::BytePair(tokenizer) => return count_pieces(tokenizer, text),
             // Without the special tokens that a model's template would put around a text.
             Counter::HuggingFace(tokenizer) => tokenizer.encode_fast(text, false).map_or(0, |encoding| encoding.len()),
             Counter::Utf8Bytes => text.len(),
@@ -108,6 +110,51 @@ impl Counter {
             }
             Counter::Utf8Bytes | Counter::Chars | Counter::Words => None,
         }
+    }
+}
+
+/// Counts of short pieces that have been seen: a place for each hash, where the newest piece stays.
+#[derive(Default)]
+struct PieceCounts {
+    vocabulary: Option<&'static bpe_openai::Tokenizer>,
+    /// A piece with its length, packed, and its tokens.
+    places: Vec<(u128, u32)>,
+}
+
+/// Pieces of more bytes than fit beside their length are seldom words that come again.
+const MAX_PIECE_BYTES: usize = 15;
+const PLACE_BITS: u32 = 14;
+
+thread_local! {
+    static PIECES: RefCell<PieceCounts> = RefCell::default();
+}
+
+/// The tokens of a text, piece by piece: most pieces are words that came before. It gives what `Tokenizer::count` gives.
+fn count_pieces(tokenizer: &'static bpe_openai::Tokenizer, text: &str) -> u64 {
+    PIECES.with_borrow_mut(|known| {
+        if !known.vocabulary.is_some_and(|vocabulary| std::ptr::eq(vocabulary, tokenizer)) {
+            *known = PieceCounts { vocabulary: Some(tokenizer), places: vec![(0, 0); 1 << PLACE_BITS] };
+        }
+        tokenizer.split(text).map(|piece| u64::from(known.count(tokenizer, piece.as_bytes()))).sum()
+    })
+}
+
+impl PieceCounts {
+    fn count(&mut self, tokenizer: &bpe_openai::Tokenizer, piece: &[u8]) -> u32 {
+        let whole = || tokenizer.bpe.count(piece) as u32;
+        if piece.len() > MAX_PIECE_BYTES {
+            return whole();
+        }
+        let mut bytes = [0; 16];
+        bytes[..piece.len()].copy_from_slice(piece);
+        bytes[MAX_PIECE_BYTES] = piece.len() as u8;
+        let packed = u128::from_le_bytes(bytes);
+        let hash = (packed as u64 ^ (packed >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let (known, count) = &mut self.places[(hash >> (u64::BITS - PLACE_BITS)) as usize];
+        if *known != packed {
+            (*known, *count) = (packed, whole());
+        }
+        *count
     }
 }
 
@@ -132,6 +179,15 @@ mod tests {
         assert_eq!(Counter::new("o200k_base", None).unwrap().encode("hello world"), Some(vec![24912, 2375]));
         assert_eq!(Counter::new("cl100k_base", None).unwrap().encode("hello world"), Some(vec![15339, 1917]));
         assert_eq!(count("o200k_base", "hello world"), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn counting_by_pieces_is_counting(text in "([a-zé]{1,6}[ ,.'\n]{1,2}|[血圧高い]{1,8}|\\PC){0,40}") {
+            for tokenizer in [bpe_openai::o200k_base(), bpe_openai::cl100k_base()] {
+                proptest::prop_assert_eq!(count_pieces(tokenizer, &text), tokenizer.count(text.as_str()) as u64);
+            }
+        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Stage for IdentifyLanguage {
             Some(found) => (found.label.trim_start_matches("__label__"), rounded(found.probability)),
             None => ("", 0.0),
         };
+        document.scores.identified_language = Some(label.to_owned());
         document.scores.language_probability = Some(probability);
         match self.languages.iter().find(|language| language.has_label(label)) {
             Some(language) => {
