@@ -48,9 +48,7 @@ impl From<document::Problems> for Failure {
 impl From<pipeline::Error> for Failure {
     fn from(error: pipeline::Error) -> Failure {
         let exit = match &error {
-            pipeline::Error::Configuration(_)
-            | pipeline::Error::NoSuchTask { .. }
-            | pipeline::Error::NotReady { .. } => Exit::Configuration,
+            error if error.is_configuration() => Exit::Configuration,
             pipeline::Error::Tasks { .. } => Exit::DoneWithDamage,
             _ => Exit::Failed,
         };
@@ -60,7 +58,8 @@ impl From<pipeline::Error> for Failure {
 
 impl From<audit::Error> for Failure {
     fn from(error: audit::Error) -> Failure {
-        Failure { exit: Exit::Failed, message: error.to_string() }
+        let exit = if error.is_configuration() { Exit::Configuration } else { Exit::Failed };
+        Failure { exit, message: error.to_string() }
     }
 }
 

@@ -295,6 +295,8 @@ impl<'a> Prepared<'a> {
         let mut work = entries.iter().flat_map(|entry| entry.files.iter().map(|file| &file.path));
         store::remove_others(&out.join("work"), &below("work/", &mut work))?;
         self.ledger.retain(judge::PASS, &self.fingerprints)?;
+        store::remove_temporary(out)?;
+        store::remove_temporary(&out.join("ledger"))?;
         Ok(files)
     }
 

@@ -34,3 +34,14 @@ impl From<document::DataFileError> for Error {
         Error::Configuration(error.into())
     }
 }
+
+impl Error {
+    /// Whether the user has to change what was asked for, before any work can be done.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Error::Configuration(_) | Error::NoSuchTask { .. } | Error::NotReady { .. } => true,
+            Error::Source(error) => error.is_configuration(),
+            _ => false,
+        }
+    }
+}

@@ -30,6 +30,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a description, a path or a name is wrong, and not the machine.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Error::Io { error, .. } => error.kind() == io::ErrorKind::NotFound,
+            _ => true,
+        }
+    }
+
     /// For `map_err` at a call that touches `path`.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();

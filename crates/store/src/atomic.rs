@@ -154,6 +154,19 @@ pub fn remove_others(folder: &Path, wanted: &[String]) -> Result<(), Error> {
     if folder.is_dir() { clean(folder, folder, wanted).map(|_| ()) } else { Ok(()) }
 }
 
+/// Removes the temporary files that a killed build left directly in `folder`.
+/// # Errors
+/// Fails if the folder cannot be listed or a file not removed.
+pub fn remove_temporary(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "tmp") {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 fn ignore_missing(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

@@ -12,7 +12,7 @@ mod rows;
 mod schema;
 mod table;
 
-pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, write_json};
+pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, remove_temporary, write_json};
 pub use error::Error;
 pub use histogram::{Histogram, Histograms};
 pub use ledger::{Entry, Ledger};

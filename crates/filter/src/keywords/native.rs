@@ -230,14 +230,17 @@ impl NativeMatcher {
 /// The first letters of the word at `start`, packed.
 #[inline]
 fn word_prefix(symbols: &[Symbol], start: usize) -> u64 {
-    let mut letters = [0; WORD_PREFIX];
-    let mut in_word = true;
-    let beginning = &symbols[start..symbols.len().min(start + WORD_PREFIX)];
-    for (letter, symbol) in letters.iter_mut().zip(beginning) {
-        in_word &= symbol.in_word();
-        *letter = if in_word { symbol.letter() } else { 0 };
-    }
-    pack(&letters)
+    let rest = &symbols[start..];
+    let beginning = match rest.first_chunk::<WORD_PREFIX>() {
+        Some(beginning) => *beginning,
+        None => std::array::from_fn(|place| rest.get(place).copied().unwrap_or_default()),
+    };
+    // Without a branch: where words end is what a processor cannot foresee.
+    let mut in_word = u16::MAX;
+    pack(&beginning.map(|symbol| {
+        in_word &= if symbol.in_word() { u16::MAX } else { 0 };
+        symbol.letter() & in_word
+    }))
 }
 
 /// The first place at or after `place` that is not in a word.
