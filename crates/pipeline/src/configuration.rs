@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -202,7 +202,8 @@ impl Configuration {
         let setting = |stage: &str, key: &str| {
             stages.iter().find(|used| used.entry.name == stage).and_then(|used| used.table.get(key)).cloned()
         };
-        let tokenizer = setting("count_tokens", "tokenizer").and_then(|name| name.as_str().map(str::to_owned));
+        let tokenizer =
+            setting("count_tokens", "tokenizer").and_then(|name| name.as_str().map(|it| tokenizer_name(it, &files)));
         let token_ids = setting("count_tokens", "store_token_ids").and_then(|ids| ids.as_bool()).unwrap_or(false);
         if tokenizer.is_none() && stages.iter().all(|used| used.entry.name != "count_tokens") {
             problems.0.push(DataFileError::whole(
@@ -337,6 +338,19 @@ fn at_line(file: &str, line: usize, error: source::Error) -> DataFileError {
     }
 }
 
+/// `a/../b` as `b`, for messages.
+fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        let can_go_up = plain.components().next_back().is_some_and(|last| matches!(last, Component::Normal(_)));
+        match part {
+            Component::ParentDir if can_go_up => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 fn find_inputs(
     file: &str,
     line: usize,
@@ -344,6 +358,15 @@ fn find_inputs(
     root: &Path,
     languages: &[Arc<Language>],
 ) -> Result<ConfiguredSource, DataFileError> {
+    if !root.exists() {
+        let home = description.home.as_ref().map(|home| format!(" from {home}")).unwrap_or_default();
+        let message = format!(
+            "the files of source {:?} are expected in {}, which is not there; fetch them{home}, or take this [[source]] out",
+            description.name,
+            plain_path(root).display()
+        );
+        return Err(DataFileError::at(file, line, message));
+    }
     let mut inputs = source::inputs(&description, root).map_err(|error| at_line(file, line, error))?;
     let all = inputs.len();
     let wanted = |code: LanguageCode| languages.iter().any(|language| language.code == code);
@@ -441,6 +464,14 @@ fn check_numbers(file: &str, pipeline: &PipelineFile) -> Vec<DataFileError> {
         demand((0.0..=1.0).contains(&duplicates.min_similarity), "duplicates.min_similarity must lie in 0..=1");
     }
     problems
+}
+
+/// What token counts are said to be of. A file is known by its name and the first half of its digest, since its path says
+/// nothing to anybody else.
+fn tokenizer_name(setting: &str, files: &BTreeMap<String, Vec<u8>>) -> String {
+    let Some(bytes) = files.get(setting) else { return setting.to_owned() };
+    let file = Path::new(setting).file_name().unwrap_or_default().to_string_lossy();
+    format!("{file}@{:.16}", Digest::of(bytes).to_string())
 }
 
 /// The pipeline with everything that it stands for, without any path of the machine.
