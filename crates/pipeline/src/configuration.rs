@@ -8,104 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use document::{DataFileError, Digest, Kind, LanguageCode, Problems};
-use filter::{Chain, KeywordSettings, Language, Resources, STAGES, StageSettings};
-use serde::{Deserialize, Serialize};
+use document::{DataFileError, Digest, LanguageCode, Problems};
+use filter::{Chain, Language, Resources, STAGES, StageSettings};
 use source::Description;
 
-/// A file of `pipelines/`, as it is written. Paths are relative to the file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PipelineFile {
-    title: String,
-    filters: PathBuf,
-    sources: PathBuf,
-    languages: Vec<LanguageCode>,
-    #[serde(default)]
-    keywords: BTreeMap<LanguageCode, KeywordOverride>,
-    #[serde(rename = "source")]
-    source_list: Vec<toml::Spanned<SourceUse>>,
-    #[serde(rename = "stage")]
-    stage_list: Vec<toml::Spanned<toml::Table>>,
-    duplicates: Option<dedup::Settings>,
-    tasks: TaskSettings,
-    output: OutputSettings,
-    rejected: RejectedSettings,
-    #[serde(default)]
-    expect: Vec<Expectation>,
-}
-
-/// `[[source]]`: a description under `sources/`, and where its files lie here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceUse {
-    name: String,
-    path: PathBuf,
-}
-
-/// `[keywords.CODE]`: what this corpus asks for instead of the language's own thresholds.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeywordOverride {
-    pub rule: Option<filter::keywords::KeywordRule>,
-    pub min_distinct: Option<u64>,
-    pub min_density: Option<f64>,
-}
-
-impl KeywordOverride {
-    fn apply(&self, settings: &mut KeywordSettings) {
-        settings.rule = self.rule.unwrap_or(settings.rule);
-        settings.min_density = self.min_density.unwrap_or(settings.min_density);
-        if let Some(min_distinct) = self.min_distinct {
-            settings.min_distinct = min_distinct;
-            // A pipeline that names one number means it for texts of every length.
-            settings.short_chars = 0;
-        }
-    }
-}
-
-/// `[tasks]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TaskSettings {
-    /// Bytes of input that one task reads, about.
-    megabytes: u64,
-}
-
-/// `[output]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OutputSettings {
-    /// A shard ends at so many tokens.
-    shard_tokens: u64,
-}
-
-/// `[rejected]`: what is listed of the rejected documents. Counts and histograms always cover all.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct RejectedSettings {
-    pub list: RejectedList,
-    /// Share of the rejected that belong to the sample, chosen by the hash of their place; only these keep their text.
-    pub sample_share: f64,
-}
-
-/// Which rejected documents are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RejectedList {
-    All,
-    Sample,
-}
-
-/// `[[expect]]`: a cell of a published composition, to be shown beside the built one.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    pub language: LanguageCode,
-    pub kind: Kind,
-    /// Tokens, by whatever tokenizer the publication used.
-    pub tokens: u64,
-}
+use crate::pipeline_file::{Expectation, PipelineFile, RejectedSettings, SourceUse};
 
 /// What a command line may change about a pipeline.
 #[derive(Debug, Clone, Default)]
@@ -512,50 +419,4 @@ fn resolve(
         "shard_tokens": pipeline.output.shard_tokens,
         "rejected": pipeline.rejected,
     })
-}
-
-/// Checks a data folder or file: a language folder, a source, a pipeline, or a folder of any of these. Gives how many
-/// were found sound.
-/// # Errors
-/// Fails with all that is wrong.
-pub fn check_folder(path: &Path) -> Result<usize, Problems> {
-    let name = path.display().to_string();
-    let text = |path: &Path| {
-        fs::read_to_string(path).map_err(|error| DataFileError::whole(&name, format!("cannot be read: {error}")))
-    };
-    if path.is_dir() && path.join("language.toml").exists() {
-        let code =
-            path.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
-        let code = LanguageCode::parse(&code.unwrap_or_default())
-            .map_err(|error| DataFileError::whole(&name, error.to_string()))?;
-        let language = filter::load_language(path.join("..").as_path(), code, |_| {})?;
-        let examples = format!("{name}/examples.toml");
-        let failing = language.failing_examples().into_iter().map(|message| DataFileError::whole(&examples, message));
-        return Problems(failing.collect()).none_or(1);
-    }
-    if path.is_dir() {
-        let mut problems = Problems::default();
-        let mut entries: Vec<PathBuf> = Vec::new();
-        let listed =
-            fs::read_dir(path).map_err(|error| DataFileError::whole(&name, format!("cannot be listed: {error}")))?;
-        entries.extend(listed.filter_map(|entry| entry.ok().map(|entry| entry.path())));
-        entries.sort();
-        let of_interest =
-            |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|extension| extension == "toml");
-        let sound: usize = entries
-            .iter()
-            .filter(|path| of_interest(path))
-            .filter_map(|path| problems.collect(check_folder(path)))
-            .sum();
-        return problems.none_or(sound);
-    }
-    let file_text = text(path)?;
-    let is_pipeline = file_text.lines().any(|line| line.trim() == "[[stage]]");
-    if is_pipeline {
-        let needs = Needs::Descriptions;
-        Configuration::load(path, &Overrides { needs, ..Overrides::default() }).map(|_| 1)
-    } else {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Description::parse(&name, &stem, &file_text).map(|_| 1).map_err(Problems::from)
-    }
 }

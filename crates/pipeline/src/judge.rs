@@ -10,7 +10,7 @@ use store::{Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableWriter};
 
 use crate::{
     Configuration, Error, Progress,
-    configuration::{RejectedList, RejectedSettings},
+    pipeline_file::{RejectedList, RejectedSettings},
     plan::{Containers, Task},
 };
 

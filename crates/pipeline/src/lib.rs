@@ -12,20 +12,24 @@
 //! sharing the work between machines are all that one rule.
 
 mod build;
+mod check;
 mod configuration;
 mod duplicates;
 mod error;
 mod explain;
 mod fingerprint;
 mod judge;
+mod pipeline_file;
 mod plan;
 mod progress;
 mod shards;
 
 pub use build::{Build, Summary, build, work};
-pub use configuration::{Configuration, Expectation, Needs, Overrides, check_folder};
+pub use check::check_folder;
+pub use configuration::{Configuration, Needs, Overrides};
 pub use error::Error;
 pub use explain::{Explainer, Explanation};
+pub use pipeline_file::Expectation;
 pub use plan::{Plan, Task, TaskState};
 pub use progress::{Progress, Silent};
 
