@@ -118,6 +118,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// What is counted over words.
+#[derive(Default)]
 struct Words {
     count: u64,
     mean_chars: f64,
@@ -136,60 +137,71 @@ struct Words {
 
 impl Words {
     fn of(text: &str, quality: &LanguageQuality) -> Words {
-        let limits = &quality.language.settings.quality;
-        let separated = quality.language.settings.word_boundaries == WordBoundaries::Spaces;
-        let mut found = Words {
-            count: 0,
-            mean_chars: 0.0,
-            stop_words: 0,
-            alphabetic: 0.0,
-            symbols_per_word: 0.0,
-            curly_brackets_per_word: 0.0,
-            units: Vec::new(),
-            units_per_word: if separated { 1.0 } else { limits.chars_per_word.unwrap_or(1.0) },
-        };
-        let mut stop_words: BTreeSet<&str> = BTreeSet::new();
-        let (mut tokens, mut with_letter, mut chars, mut run_together) = (0, 0, 0, 0);
-        let mut lowered = String::new();
-        for token in text.split_whitespace() {
-            let word = token.trim_matches(|character: char| !character.is_alphanumeric());
-            tokens += 1;
-            with_letter += u64::from(word.chars().any(char::is_alphabetic));
-            if !separated {
-                for character in word.chars().filter(|character| character.is_alphanumeric()) {
-                    run_together += 1;
-                    found.units.push((u64::from(u32::from(character)), 1));
-                }
-                continue;
-            }
-            lowered.clear();
-            lowered.extend(word.chars().flat_map(char::to_lowercase));
-            let word_chars = word.chars().count() as u64;
-            chars += word_chars;
-            if !word.is_empty() {
-                found.units.push((xxh3_64(lowered.as_bytes()), word_chars));
-            }
-            if let Some(stop_word) = quality.stopwords.get(lowered.as_str()) {
-                stop_words.insert(stop_word);
-            }
-        }
-        found.count = if separated { tokens } else { (run_together as f64 / found.units_per_word).round() as u64 };
-        found.mean_chars = share(chars, tokens);
-        found.alphabetic = if separated {
-            share(with_letter, tokens)
-        } else {
-            let letters = text.chars().filter(|character| character.is_alphabetic()).count() as u64;
-            share(letters, text.chars().filter(|character| !character.is_whitespace()).count() as u64)
-        };
-        found.stop_words = if separated {
-            stop_words.len() as u64
-        } else {
-            quality.stopwords.iter().filter(|word| text.contains(word.as_str())).count() as u64
+        let mut found = match quality.language.settings.word_boundaries {
+            WordBoundaries::Spaces => Words::separated(text, quality),
+            WordBoundaries::None => Words::run_together(text, quality),
         };
         let marks = text.matches('#').count() + text.matches('…').count() + text.matches("...").count();
         found.symbols_per_word = share(marks as u64, found.count);
         found.curly_brackets_per_word = share(text.matches(['{', '}']).count() as u64, found.count);
         found
+    }
+
+    /// Words stand between white space; their punctuation does not count.
+    fn separated(text: &str, quality: &LanguageQuality) -> Words {
+        let mut stop_words: BTreeSet<&str> = BTreeSet::new();
+        let (mut tokens, mut with_letter, mut chars) = (0, 0, 0);
+        let mut units = Vec::new();
+        let mut lowered = String::new();
+        for token in text.split_whitespace() {
+            let word = token.trim_matches(|character: char| !character.is_alphanumeric());
+            tokens += 1;
+            with_letter += u64::from(word.chars().any(char::is_alphabetic));
+            lowered.clear();
+            lowered.extend(word.chars().flat_map(char::to_lowercase));
+            let word_chars = word.chars().count() as u64;
+            chars += word_chars;
+            if !word.is_empty() {
+                units.push((xxh3_64(lowered.as_bytes()), word_chars));
+            }
+            if let Some(stop_word) = quality.stopwords.get(lowered.as_str()) {
+                stop_words.insert(stop_word);
+            }
+        }
+        Words {
+            count: tokens,
+            mean_chars: share(chars, tokens),
+            stop_words: stop_words.len() as u64,
+            alphabetic: share(with_letter, tokens),
+            units,
+            units_per_word: 1.0,
+            ..Words::default()
+        }
+    }
+
+    /// A word is so many letters or digits; the alphabetic share is one of characters.
+    fn run_together(text: &str, quality: &LanguageQuality) -> Words {
+        let (mut visible, mut letters) = (0, 0);
+        let mut units = Vec::with_capacity(text.len() / 3);
+        for character in text.chars() {
+            // Most characters are ideographs, for which the general test is slow.
+            let letter = ('\u{4E00}'..='\u{9FFF}').contains(&character) || character.is_alphabetic();
+            visible += u64::from(letter || !character.is_whitespace());
+            letters += u64::from(letter);
+            if letter || character.is_numeric() {
+                units.push((u64::from(u32::from(character)), 1));
+            }
+        }
+        let units_per_word = quality.language.settings.quality.chars_per_word.unwrap_or(1.0);
+        let stop_words = quality.stopwords.iter().filter(|word| text.contains(word.as_str())).count();
+        Words {
+            count: (units.len() as f64 / units_per_word).round() as u64,
+            stop_words: stop_words as u64,
+            alphabetic: share(letters, visible),
+            units,
+            units_per_word,
+            ..Words::default()
+        }
     }
 
     fn check(&self, limits: &QualityLimits, checks: &mut Checks) {
