@@ -59,7 +59,6 @@ pub struct Alphabet {
     /// By code point, for the Basic Multilingual Plane. Keywords are not expected beyond it; other planes give
     /// letter 0.
     symbols: Box<[Symbol; 0x10000]>,
-    len: usize,
 }
 
 impl Alphabet {
@@ -92,17 +91,12 @@ impl Alphabet {
                 | flag(joins(character), Symbol::JOINS);
         }
         let symbols = symbols.into_boxed_slice().try_into().expect("the vector has 65,536 symbols");
-        Alphabet { symbols, len: letters.len() }
+        Alphabet { symbols }
     }
 
     /// The letters of a term, as the trie wants them.
     pub fn letters(&self, term: &str) -> Vec<u16> {
         term.chars().map(|character| self.symbol(character).letter()).collect()
-    }
-
-    /// Number of letters; symbols have numbers 1..=len.
-    pub fn len(&self) -> usize {
-        self.len
     }
 
     /// Writes the symbols of `text`, one a character, to the front of `buffer`, which grows as it has to, and gives them.

@@ -80,7 +80,7 @@ impl NativeMatcher {
             by_stem.entry(first.stem).or_default().push(entry);
         }
         let (keys, entries): (Vec<_>, Vec<_>) = by_stem.into_iter().unzip();
-        let trie = Trie::new(&keys, alphabet.len());
+        let trie = Trie::new(&keys);
         let shortest = forms.iter().map(Vec::len).min().unwrap_or(0);
         let prefix = if boundaries == WordBoundaries::Spaces { WORD_PREFIX } else { 2 };
         forms.iter_mut().for_each(|form| form.truncate(prefix));

@@ -1,94 +1,71 @@
-//! A double-array trie over letters: finds every stored key that begins at a given place of a text.
+//! A trie over letters: finds every stored key that begins at a given place of a text.
 //!
 //! Terms begin where words begin (or, without word boundaries, at every character), so a trie walked from those places
 //! finds all of them; the failure links of an Aho-Corasick automaton would only help terms that begin inside a word,
-//! and those are not terms. Most words of a crawl leave the trie after two or three letters.
+//! and those are not terms.
 //!
-//! Layout after Aoe 1989 (IEEE Trans. Softw. Eng. 15(9)): node `s` has the child for letter `c` at `base[s] + c` if
-//! `check` there is `s`.
+//! Nodes are numbered level by level, so the children of a node lie side by side, sorted by letter, and a node is three
+//! numbers. It is built in one pass over the sorted keys. A double array (Aoe 1989) answers faster but took seconds to
+//! build for 27,000 terms, and the prefix filter leaves few places to ask about.
+
+use std::ops::Range;
 
 /// The number of a node; 0 is the root.
 pub type Node = u32;
 
-#[derive(Clone, Copy)]
-struct Slot {
-    base: u32,
-    check: u32,
-    /// 1 + number of the key that ends here, or 0.
-    key: u32,
-}
-
-const EMPTY: Slot = Slot { base: 0, check: u32::MAX, key: 0 };
-
 /// The trie. Keys are numbered in the order in which they were given.
 pub struct Trie {
-    slots: Vec<Slot>,
-    /// No child lies further from its base than this, so one bounds check at the table's end is enough.
-    letters: usize,
+    /// By node: the letter that leads to it.
+    letters: Vec<u16>,
+    /// By node: its first child; the children end where those of the next node begin.
+    children: Vec<Node>,
+    /// By node: 1 + number of the key that ends there, or 0.
+    keys: Vec<u32>,
 }
 
 impl Trie {
-    /// Builds the trie of `keys`, which are distinct and not empty; letters are in `1..=letters`.
-    pub fn new(keys: &[Vec<u16>], letters: usize) -> Trie {
+    /// Builds the trie of `keys`, which are distinct and not empty.
+    pub fn new(keys: &[Vec<u16>]) -> Trie {
         let mut order: Vec<u32> = (0..keys.len() as u32).collect();
         order.sort_by(|a, b| keys[*a as usize].cmp(&keys[*b as usize]));
-        let mut trie = Trie { slots: vec![EMPTY; letters + 1], letters };
-        trie.slots[0].check = 0;
-        let mut free = 1;
-        // Breadth first, so that the upper levels, which every word touches, lie close together.
-        let mut queue = std::collections::VecDeque::from([(0 as Node, 0usize, 0..order.len())]);
-        while let Some((node, depth, range)) = queue.pop_front() {
-            let mut children: Vec<(u16, std::ops::Range<usize>)> = Vec::new();
-            for index in range {
-                let key = &keys[order[index] as usize];
-                match key.get(depth) {
-                    None => trie.slots[node as usize].key = order[index] + 1,
-                    Some(letter) => match children.last_mut() {
-                        Some((last, keys)) if last == letter => keys.end = index + 1,
-                        _ => children.push((*letter, index..index + 1)),
-                    },
+        let mut trie = Trie { letters: vec![0], children: Vec::new(), keys: Vec::new() };
+        // The keys below each node of one level: a range of `order`.
+        let mut level: Vec<Range<usize>> = std::iter::once(0..keys.len()).collect();
+        let mut depth = 0;
+        while !level.is_empty() {
+            let mut next: Vec<Range<usize>> = Vec::new();
+            for range in level {
+                trie.children.push(trie.letters.len() as Node);
+                let first = range.clone().next().map(|index| order[index]);
+                let ends_here = first.filter(|key| keys[*key as usize].len() == depth);
+                trie.keys.push(ends_here.map_or(0, |key| key + 1));
+                let below = &order[range.start + usize::from(ends_here.is_some())..range.end];
+                let mut start = range.end - below.len();
+                for same in below.chunk_by(|a, b| keys[*a as usize][depth] == keys[*b as usize][depth]) {
+                    trie.letters.push(keys[same[0] as usize][depth]);
+                    next.push(start..start + same.len());
+                    start += same.len();
                 }
             }
-            let Some((first, _)) = children.first() else { continue };
-            while trie.is_taken(free) {
-                free += 1;
-            }
-            let mut base = free.saturating_sub(usize::from(*first)).max(1);
-            while children.iter().any(|(letter, _)| trie.is_taken(base + usize::from(*letter))) {
-                base += 1;
-            }
-            if trie.slots.len() < base + letters + 1 {
-                trie.slots.resize(base + letters + 1, EMPTY);
-            }
-            trie.slots[node as usize].base = base as u32;
-            for (letter, keys) in children {
-                let child = base + usize::from(letter);
-                trie.slots[child].check = node;
-                queue.push_back((child as Node, depth + 1, keys));
-            }
+            level = next;
+            depth += 1;
         }
+        trie.children.push(trie.letters.len() as Node);
         trie
     }
 
-    /// The node under `node` by `letter`; letter 0 leads nowhere.
+    /// The node under `node` by `letter`.
     #[inline]
     pub fn child(&self, node: Node, letter: u16) -> Option<Node> {
-        debug_assert!(usize::from(letter) <= self.letters);
-        let child = self.slots[node as usize].base + u32::from(letter);
-        match self.slots.get(child as usize) {
-            Some(slot) if letter != 0 && slot.check == node && child != 0 => Some(child),
-            _ => None,
-        }
+        let first = self.children[node as usize];
+        let siblings = &self.letters[first as usize..self.children[node as usize + 1] as usize];
+        siblings.binary_search(&letter).ok().map(|place| first + place as Node)
     }
 
     /// The number of the key that ends at `node`.
     #[inline]
     pub fn key(&self, node: Node) -> Option<u32> {
-        self.slots[node as usize].key.checked_sub(1)
-    }
-
-    fn is_taken(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.check != u32::MAX)
+        self.keys[node as usize].checked_sub(1)
     }
 }
 
@@ -109,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_empty_trie_finds_nothing() {
-        assert!(prefixes(&Trie::new(&[], 3), &[1, 2, 3]).is_empty());
+        assert!(prefixes(&Trie::new(&[]), &[1, 2, 3]).is_empty());
     }
 
     proptest! {
@@ -118,10 +95,10 @@ mod tests {
             keys in prop::collection::btree_set(prop::collection::vec(1u16..6, 1..5), 0..40),
             text in prop::collection::vec(0u16..6, 0..8),
         ) {
-            let keys: Vec<Vec<u16>> = keys.into_iter().collect();
+            let keys: Vec<Vec<u16>> = keys.into_iter().rev().collect();
             let mut expected: Vec<u32> = (0..keys.len() as u32).filter(|key| text.starts_with(&keys[*key as usize])).collect();
             expected.sort_by_key(|key| keys[*key as usize].len());
-            prop_assert_eq!(prefixes(&Trie::new(&keys, 5), &text), expected);
+            prop_assert_eq!(prefixes(&Trie::new(&keys), &text), expected);
         }
     }
 }
