@@ -4,6 +4,7 @@
 
 mod alphabet;
 mod count;
+mod form_table;
 mod inflection;
 mod mmedc;
 mod native;

@@ -1,13 +1,15 @@
 //! The native keyword rule: terms at word boundaries, in all their inflected forms, in one pass.
 //!
-//! The text becomes folded symbols (`alphabet`), a trie of stems is walked from each word start (`trie`), and what
-//! follows a stem must be one of its endings (`inflection`). The cost of a text does not depend on the number of terms.
-//! Measured against `daachorse` 5.1 (charwise) on a folded copy of the text in `benches/`; see ARCHITECTURE.md.
+//! The text becomes folded symbols (`alphabet`). A bitmap of first letters (`prefix_filter`) says of nearly every place that
+//! no term begins there. At the others the word is looked up among all forms of the terms' first words (`form_table`, made by
+//! `inflection`); where words are not separated, a trie of the terms is walked (`trie`). The cost of a text hardly depends on
+//! the number of terms.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     alphabet::{Alphabet, Symbol, WordBoundaries},
+    form_table::FormTable,
     inflection::{Inflection, UNINFLECTED, Word},
     prefix_filter::{PrefixFilter, pack},
     trie::Trie,
@@ -22,10 +24,9 @@ const WORD_PREFIX: usize = 4;
 /// Characters of a text that are looked at in one go.
 const BLOCK: usize = 512;
 
-/// One way to go on after a stem of the trie.
+/// A term that begins with a certain word, or, where words are not separated, that is a certain key.
 struct Entry {
     term: u32,
-    paradigm: usize,
     /// The words after the first.
     rest: Vec<Word>,
     /// For a term written in capitals, which matches in capitals only, the number of them; else 0.
@@ -33,6 +34,11 @@ struct Entry {
 }
 
 impl Entry {
+    /// The first letter of the second word; 0 for terms of one word.
+    fn second_word(&self) -> u16 {
+        self.rest.first().and_then(|word| word.stem.first()).copied().unwrap_or(0)
+    }
+
     /// Whether the case of an occurrence is right.
     fn allows(&self, occurrence: &[Symbol]) -> bool {
         self.capitals == 0 || occurrence.iter().filter(|symbol| symbol.is_upper()).count() == self.capitals
@@ -41,17 +47,22 @@ impl Entry {
 
 /// The keywords of one language, ready to be searched for.
 pub struct NativeMatcher {
-    boundaries: WordBoundaries,
     alphabet: Alphabet,
     inflection: Inflection,
-    /// Of the first letters of all forms of all first words: `WORD_PREFIX` of them, or fewer where words are shorter; two
-    /// where words are not separated.
+    /// Of the first letters of all keys: `WORD_PREFIX` of them, or fewer where words are shorter; two where words are not
+    /// separated.
     prefixes: PrefixFilter,
-    /// Letters of the shortest form.
-    shortest: usize,
-    trie: Trie,
-    /// By key of the trie.
+    keys: Keys,
+    /// By key; sorted by the second word.
     entries: Vec<Vec<Entry>>,
+}
+
+/// Where a key is looked up.
+enum Keys {
+    /// Words are separated: a key is a form of the first word of some term.
+    Words(FormTable),
+    /// They are not: a key is a term. The shortest one has `shortest` letters.
+    Everywhere { trie: Trie, shortest: usize },
 }
 
 impl NativeMatcher {
@@ -66,8 +77,7 @@ impl NativeMatcher {
         let alphabet = Alphabet::new(terms.iter().copied().chain(endings), folds, boundaries);
         let inflection = Inflection::new(inflection, &alphabet);
 
-        let mut by_stem: BTreeMap<Vec<u16>, Vec<Entry>> = BTreeMap::new();
-        let mut forms = Vec::new();
+        let mut by_key: BTreeMap<Vec<u16>, Vec<Entry>> = BTreeMap::new();
         for (number, term) in terms.iter().enumerate() {
             let capitals = if is_capitals(term) { upper_chars(term) } else { 0 };
             let mut words = split_words(term, boundaries).map(|word| {
@@ -75,37 +85,43 @@ impl NativeMatcher {
                 if capitals > 0 { Word { stem: letters, paradigm: UNINFLECTED } } else { inflection.word(letters) }
             });
             let Some(first) = words.next() else { continue };
-            forms.extend(inflection.forms(&first));
-            let entry = Entry { term: number as u32, paradigm: first.paradigm, rest: words.collect(), capitals };
-            by_stem.entry(first.stem).or_default().push(entry);
+            let rest: Vec<Word> = words.collect();
+            for form in inflection.forms(&first) {
+                let entry = Entry { term: number as u32, rest: rest.clone(), capitals };
+                by_key.entry(form).or_default().push(entry);
+            }
         }
-        let (keys, entries): (Vec<_>, Vec<_>) = by_stem.into_iter().unzip();
-        let trie = Trie::new(&keys);
-        let shortest = forms.iter().map(Vec::len).min().unwrap_or(0);
+        by_key.values_mut().for_each(|entries| entries.sort_by_key(|entry| (entry.second_word(), entry.term)));
+        let (keys, entries): (Vec<Vec<u16>>, Vec<_>) = by_key.into_iter().unzip();
         let prefix = if boundaries == WordBoundaries::Spaces { WORD_PREFIX } else { 2 };
-        forms.iter_mut().for_each(|form| form.truncate(prefix));
-        forms.sort_unstable();
-        forms.dedup();
-        let prefixes = PrefixFilter::new(&forms);
-        NativeMatcher { boundaries, alphabet, inflection, prefixes, shortest, trie, entries }
+        let mut prefixes: Vec<Vec<u16>> = keys.iter().map(|key| key[..key.len().min(prefix)].to_vec()).collect();
+        prefixes.dedup();
+        let prefixes = PrefixFilter::new(&prefixes);
+        let keys = match boundaries {
+            WordBoundaries::Spaces => Keys::Words(FormTable::new(keys.iter().map(Vec::as_slice))),
+            WordBoundaries::None => {
+                let shortest = keys.iter().map(Vec::len).min().unwrap_or(0);
+                Keys::Everywhere { trie: Trie::new(&keys), shortest }
+            }
+        };
+        NativeMatcher { alphabet, inflection, prefixes, keys, entries }
     }
 
     /// Calls `hit` with the term and its characters for each occurrence; starts ascend. Occurrences may overlap.
     /// Gives the number of characters. `buffer` is for the symbols of the text.
     pub fn scan(&self, text: &str, buffer: &mut Vec<Symbol>, hit: &mut impl FnMut(u32, Range<usize>)) -> usize {
         let symbols = self.alphabet.encode(text, buffer);
-        match self.boundaries {
-            WordBoundaries::Spaces => self.scan_words(symbols, hit),
-            WordBoundaries::None => self.scan_everywhere(symbols, hit),
+        match &self.keys {
+            Keys::Words(forms) => self.scan_words(forms, symbols, hit),
+            Keys::Everywhere { trie, shortest } => self.scan_everywhere(trie, *shortest, symbols, hit),
         }
         symbols.len()
     }
 
     /// In blocks, and without a branch a character: first the places where words begin, then of these the ones whose first
-    /// letters begin a term, and only there the trie.
-    fn scan_words(&self, symbols: &[Symbol], hit: &mut impl FnMut(u32, Range<usize>)) {
+    /// letters begin a term, and only there the table of forms.
+    fn scan_words(&self, forms: &FormTable, symbols: &[Symbol], hit: &mut impl FnMut(u32, Range<usize>)) {
         let mut places = [0u32; BLOCK];
-        let mut stems: Vec<(u32, usize)> = Vec::new();
         let mut before_in_word = false;
         for block in (0..symbols.len()).step_by(BLOCK) {
             let end = symbols.len().min(block + BLOCK);
@@ -118,62 +134,48 @@ impl NativeMatcher {
             for offset in &places[..found] {
                 let start = block + *offset as usize;
                 if self.prefixes.may_have(word_prefix(symbols, start)) {
-                    self.match_word(symbols, start, &mut stems, hit);
+                    let end = end_of_word(symbols, start);
+                    if let Some(key) = forms.find(&symbols[start..end]) {
+                        self.match_words(symbols, start..end, &self.entries[key], hit);
+                    }
                 }
             }
         }
     }
 
-    /// All terms that begin with the word at `start`. `stems` is a buffer.
-    fn match_word(
+    /// All terms of `entries`, whose first word is at `first`.
+    fn match_words(
         &self,
         symbols: &[Symbol],
-        start: usize,
-        stems: &mut Vec<(u32, usize)>,
+        first: Range<usize>,
+        entries: &[Entry],
         hit: &mut impl FnMut(u32, Range<usize>),
     ) {
-        let (mut node, mut place) = (0, start);
-        stems.clear();
-        while let Some(symbol) = symbols.get(place).filter(|symbol| symbol.in_word())
-            && let Some(child) = self.trie.child(node, symbol.letter())
-        {
-            node = child;
-            place += 1;
-            if let Some(key) = self.trie.key(node) {
-                stems.push((key, place));
-            }
+        let single = entries.partition_point(|entry| entry.rest.is_empty());
+        for entry in entries[..single].iter().filter(|entry| entry.allows(&symbols[first.clone()])) {
+            hit(entry.term, first.clone());
         }
-        if stems.is_empty() {
+        if single == entries.len() {
             return;
         }
-        let word_end = end_of_word(symbols, place);
-        for (key, stem_end) in stems {
-            for entry in &self.entries[*key as usize] {
-                if let Some(end) = self.complete(symbols, entry, start, *stem_end, word_end) {
-                    hit(entry.term, start..end);
-                }
+        // Many terms may begin with one word ("heart …"); those with another second word are not even looked at.
+        let second = next_word(symbols, first.end).map_or(0, |start| symbols[start].letter());
+        let phrases = &entries[entries.partition_point(|entry| entry.second_word() < second).max(single)..];
+        for entry in phrases.iter().take_while(|entry| entry.second_word() == second) {
+            if let Some(end) = self.complete(symbols, entry, first.end)
+                && entry.allows(&symbols[first.start..end])
+            {
+                hit(entry.term, first.start..end);
             }
         }
     }
 
-    /// Where the term of `entry` ends, if its first word is `start..word_end` and the others follow.
-    fn complete(
-        &self,
-        symbols: &[Symbol],
-        entry: &Entry,
-        start: usize,
-        stem_end: usize,
-        word_end: usize,
-    ) -> Option<usize> {
-        if !self.inflection.accepts(entry.paradigm, &symbols[stem_end..word_end]) {
-            return None;
-        }
-        let mut end = word_end;
+    /// Where the term of `entry` ends, if its first word ends at `end` and the others follow.
+    fn complete(&self, symbols: &[Symbol], entry: &Entry, mut end: usize) -> Option<usize> {
         for word in &entry.rest {
-            let joining = symbols[end..].iter().take(MAX_JOINING_CHARS).take_while(|symbol| symbol.joins()).count();
-            let start = end + joining;
+            let start = next_word(symbols, end)?;
             let stem = symbols.get(start..start + word.stem.len())?;
-            if joining == 0 || !stem.iter().zip(&word.stem).all(|(symbol, letter)| symbol.letter() == *letter) {
+            if !stem.iter().zip(&word.stem).all(|(symbol, letter)| symbol.letter() == *letter) {
                 return None;
             }
             end = end_of_word(symbols, start + word.stem.len());
@@ -181,12 +183,18 @@ impl NativeMatcher {
                 return None;
             }
         }
-        entry.allows(&symbols[start..end]).then_some(end)
+        Some(end)
     }
 
-    fn scan_everywhere(&self, symbols: &[Symbol], hit: &mut impl FnMut(u32, Range<usize>)) {
-        if self.shortest < 2 {
-            (0..symbols.len()).for_each(|start| self.match_at(symbols, start, hit));
+    fn scan_everywhere(
+        &self,
+        trie: &Trie,
+        shortest: usize,
+        symbols: &[Symbol],
+        hit: &mut impl FnMut(u32, Range<usize>),
+    ) {
+        if shortest < 2 {
+            (0..symbols.len()).for_each(|start| self.match_at(trie, symbols, start, hit));
             return;
         }
         // As for words, but every pair of letters is a place.
@@ -199,13 +207,13 @@ impl NativeMatcher {
                 found += usize::from(self.prefixes.may_have(pack(&[pair[0].letter(), pair[1].letter()])));
             }
             for offset in &places[..found] {
-                self.match_at(symbols, block + *offset as usize, hit);
+                self.match_at(trie, symbols, block + *offset as usize, hit);
             }
         }
     }
 
     /// All terms that begin at `start`, where words are not separated.
-    fn match_at(&self, symbols: &[Symbol], start: usize, hit: &mut impl FnMut(u32, Range<usize>)) {
+    fn match_at(&self, trie: &Trie, symbols: &[Symbol], start: usize, hit: &mut impl FnMut(u32, Range<usize>)) {
         // A term in letters of a spaced script (MRI, DNA) must not begin or end inside a word of that script.
         let inside = |place: usize| {
             place > 0 && place < symbols.len() && symbols[place - 1].in_word() && symbols[place].in_word()
@@ -213,11 +221,11 @@ impl NativeMatcher {
         let mut node = 0;
         let mut end = start;
         while let Some(symbol) = symbols.get(end)
-            && let Some(child) = self.trie.child(node, symbol.letter())
+            && let Some(child) = trie.child(node, symbol.letter())
         {
             node = child;
             end += 1;
-            let Some(key) = self.trie.key(node) else { continue };
+            let Some(key) = trie.key(node) else { continue };
             for entry in &self.entries[key as usize] {
                 if !inside(start) && !inside(end) && entry.allows(&symbols[start..end]) {
                     hit(entry.term, start..end);
@@ -241,6 +249,13 @@ fn word_prefix(symbols: &[Symbol], start: usize) -> u64 {
         in_word &= if symbol.in_word() { u16::MAX } else { 0 };
         symbol.letter() & in_word
     }))
+}
+
+/// Where the word after the one that ends at `end` begins, if nothing but joining characters stands between them.
+fn next_word(symbols: &[Symbol], end: usize) -> Option<usize> {
+    let joining = symbols[end..].iter().take(MAX_JOINING_CHARS).take_while(|symbol| symbol.joins()).count();
+    let start = end + joining;
+    (joining > 0 && symbols.get(start).is_some_and(|symbol| symbol.in_word())).then_some(start)
 }
 
 /// The first place at or after `place` that is not in a word.
