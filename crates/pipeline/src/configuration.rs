@@ -88,14 +88,20 @@ impl Configuration {
         let filters = overrides.filters.clone().unwrap_or_else(|| folder.join(&pipeline.filters));
         let languages = problems.collect(load_languages(&filters, &pipeline, overrides)).unwrap_or_default();
         let mut sources = Vec::new();
-        if overrides.needs != Needs::Models {
-            let descriptions = problems.collect(find_descriptions(&folder.join(&pipeline.sources))).unwrap_or_default();
+        // The languages that are wanted, whether or not they could be loaded: one problem is reported once.
+        let wanted = overrides.languages.as_ref().unwrap_or(&pipeline.languages);
+        if overrides.needs != Needs::Models
+            && let Some(descriptions) = problems.collect(find_descriptions(&folder.join(&pipeline.sources)))
+        {
             for used in &pipeline.source_list {
                 let line = line_of(used.span().start);
                 let description = problems.collect(find_description(&file, line, used.get_ref(), &descriptions));
-                if let Some(description) = description.filter(|_| overrides.needs == Needs::Inputs) {
-                    let found = find_inputs(&file, line, description, &folder.join(&used.get_ref().path), &languages);
-                    sources.extend(problems.collect(found));
+                if let Some(description) = description
+                    && overrides.needs == Needs::Inputs
+                    && !wanted.is_empty()
+                {
+                    let root = folder.join(&used.get_ref().path);
+                    sources.extend(problems.collect(find_inputs(&file, line, description, &root, wanted)));
                 }
             }
         }
@@ -104,7 +110,7 @@ impl Configuration {
             Needs::Descriptions => BTreeMap::new(),
             Needs::Inputs | Needs::Models => problems.collect(load_files(&file, folder, &stages)).unwrap_or_default(),
         };
-        problems.0.extend(check_numbers(&file, &pipeline));
+        problems.0.extend(check_numbers(&file, &pipeline, line_of));
 
         let setting = |stage: &str, key: &str| {
             stages.iter().find(|used| used.entry.name == stage).and_then(|used| used.table.get(key)).cloned()
@@ -112,7 +118,11 @@ impl Configuration {
         let tokenizer =
             setting("count_tokens", "tokenizer").and_then(|name| name.as_str().map(|it| tokenizer_name(it, &files)));
         let token_ids = setting("count_tokens", "store_token_ids").and_then(|ids| ids.as_bool()).unwrap_or(false);
-        if tokenizer.is_none() && stages.iter().all(|used| used.entry.name != "count_tokens") {
+        // Looked up in the file, since a stage with a problem is not among `stages`.
+        let is_counter = |stage: &toml::Spanned<toml::Table>| {
+            stage.get_ref().get("name").and_then(|name| name.as_str()) == Some("count_tokens")
+        };
+        if !pipeline.stage_list.iter().any(is_counter) {
             problems.0.push(DataFileError::whole(
                 &file,
                 "has no stage \"count_tokens\", but shards are cut by tokens; add it",
@@ -263,7 +273,7 @@ fn find_inputs(
     line: usize,
     description: Description,
     root: &Path,
-    languages: &[Arc<Language>],
+    languages: &[LanguageCode],
 ) -> Result<ConfiguredSource, DataFileError> {
     if !root.exists() {
         let home = description.home.as_ref().map(|home| format!(" from {home}")).unwrap_or_default();
@@ -276,8 +286,7 @@ fn find_inputs(
     }
     let mut inputs = source::inputs(&description, root).map_err(|error| at_line(file, line, error))?;
     let all = inputs.len();
-    let wanted = |code: LanguageCode| languages.iter().any(|language| language.code == code);
-    inputs.retain(|input| input.declared_language.is_none_or(wanted));
+    inputs.retain(|input| input.declared_language.is_none_or(|code| languages.contains(&code)));
     for input in &inputs {
         source::check(input).map_err(|error| at_line(file, line, error))?;
     }
@@ -348,7 +357,7 @@ fn load_files(file: &str, folder: &Path, stages: &[StageUse]) -> Result<BTreeMap
     problems.none_or(files)
 }
 
-fn check_numbers(file: &str, pipeline: &PipelineFile) -> Vec<DataFileError> {
+fn check_numbers(file: &str, pipeline: &PipelineFile, line_of: impl Fn(usize) -> usize) -> Vec<DataFileError> {
     let mut problems = Vec::new();
     let mut demand = |sound: bool, message: &str| {
         if !sound {
@@ -356,22 +365,60 @@ fn check_numbers(file: &str, pipeline: &PipelineFile) -> Vec<DataFileError> {
         }
     };
     demand(!pipeline.languages.is_empty(), "languages is empty; name at least one folder of filters/");
-    demand(pipeline.tasks.megabytes > 0, "tasks.megabytes must be above 0");
+    demand(
+        (1..=MAX_TASK_MEGABYTES).contains(&pipeline.tasks.megabytes),
+        &format!("tasks.megabytes must lie in 1..={MAX_TASK_MEGABYTES}"),
+    );
     demand(pipeline.output.shard_tokens > 0, "output.shard_tokens must be above 0");
     demand(
         (0.0..=1.0).contains(&pipeline.rejected.sample_share),
         "rejected.sample_share is a share and must lie in 0..=1",
     );
     if let Some(duplicates) = &pipeline.duplicates {
-        demand(duplicates.bands > 0 && duplicates.rows > 0, "duplicates.bands and duplicates.rows must be above 0");
+        let hashes = duplicates.bands.saturating_mul(duplicates.rows);
         demand(
-            duplicates.shingle_words > 0 && duplicates.shingle_chars > 0,
-            "a shingle must have at least one word or character",
+            (1..=MAX_SIGNATURE_HASHES).contains(&hashes),
+            &format!(
+                "duplicates.bands and duplicates.rows must be above 0, and their product at most {MAX_SIGNATURE_HASHES}"
+            ),
+        );
+        let shingle = 1..=MAX_SHINGLE;
+        demand(
+            shingle.contains(&duplicates.shingle_words) && shingle.contains(&duplicates.shingle_chars),
+            &format!("duplicates.shingle_words and duplicates.shingle_chars must lie in 1..={MAX_SHINGLE}"),
         );
         demand((0.0..=1.0).contains(&duplicates.min_similarity), "duplicates.min_similarity must lie in 0..=1");
     }
+    let languages = &pipeline.languages;
+    // Shards and tasks are named by language and source, so one that is named twice would overwrite itself.
+    for (place, code) in languages.iter().enumerate() {
+        demand(!languages[..place].contains(code), &format!("language \"{code}\" occurs twice; remove one"));
+    }
+    for code in pipeline.keywords.keys().filter(|code| !languages.contains(code)) {
+        problems.push(DataFileError::whole(
+            file,
+            format!("has [keywords.{code}], but {code} is not among its languages; remove it or add the language"),
+        ));
+    }
+    let sources = &pipeline.source_list;
+    for (place, used) in sources.iter().enumerate() {
+        let name = &used.get_ref().name;
+        if sources[..place].iter().any(|earlier| earlier.get_ref().name == *name) {
+            let message = format!("source {name:?} occurs twice; remove one, or give its other files a description");
+            problems.push(DataFileError::at(file, line_of(used.span().start), message));
+        }
+    }
     problems
 }
+
+/// A task of 1 TiB; whoever wants one task an input has it with much less.
+const MAX_TASK_MEGABYTES: u64 = 1 << 20;
+
+/// MinHash values of a document; the largest signatures in the literature have 9,000 (450 bands of 20 rows).
+const MAX_SIGNATURE_HASHES: usize = 100_000;
+
+/// Words or characters of a shingle: beyond this nothing but equal texts would share one.
+const MAX_SHINGLE: usize = 1000;
 
 /// What token counts are said to be of. A file is known by its name and the first half of its digest, since its path says
 /// nothing to anybody else.
