@@ -209,9 +209,8 @@ def is_table(value):
 def crowd(path, language):
     """Puts nine made-up terms beside each, and gives the number of terms then.
 
-    As many of each of three sorts: a term's letters shuffled; the head of a term with the tail of another; the head of an
-    ordinary word with the tail of a term, which costs most, since text then begins like a term at every few words. Left
-    out are those that the passages have, be it with another ending: made-up terms shall cost time and change no verdict.
+    Half of them are a term with its letters shuffled, half the head of one term with the tail of another. Left out are
+    those that the passages have, be it with another ending: made-up terms shall cost time and change no verdict.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
@@ -219,35 +218,26 @@ def crowd(path, language):
     passages = (ROOT / "sources/samples/passages.jsonl").read_text(encoding="utf-8").splitlines()
     passages = [passage["text"] for passage in map(json.loads, passages) if passage["language"] == language]
     text = "\n".join(passages).lower()
-    words = re.findall(r"[^\W\d_]+", text)
     plain_text = without_marks(text)
     chance = random.Random(1)
 
     def shuffled(term):
         return re.sub(r"\w+", lambda word: "".join(chance.sample(word[0], len(word[0]))), term)
 
-    def joined(head, tail):
-        return head[: (len(head) + 1) // 2] + tail[len(tail) // 2 :]
-
-    def piece(term):  # as long as the head of the term, from anywhere in the language's words
-        word = chance.choice(words)
-        start = chance.randrange(len(word)) if len(term) < 5 else 0
-        return word[start : start + max(1, len(term) // 2)]
+    def joined(term):
+        tail = chance.choice(terms)
+        return term[: (len(term) + 1) // 2] + tail[len(tail) // 2 :]
 
     def occurs(term):
         stem = without_marks(term.lower())
         return (stem[:-2] if len(stem) > 4 else stem) in plain_text
 
-    sorts = [
-        shuffled,
-        lambda term: joined(term, chance.choice(terms)),
-        lambda term: piece(term) + term[len(term) // 2 :],
-    ]
     seen = {term.lower() for term in terms}
     made = []
     for number in range(9 * len(terms)):
         for _ in range(100):
-            term = unicodedata.normalize("NFC", sorts[number % 3](terms[number % len(terms)]).strip(" -'’"))
+            make = shuffled if number % 2 else joined
+            term = unicodedata.normalize("NFC", make(terms[number % len(terms)]).strip(" -'’"))
             if len(term) > 1 and term.lower() not in seen and not occurs(term):
                 seen.add(term.lower())
                 made.append(term)

@@ -234,5 +234,7 @@ pub fn differences(files: usize, differences: &[Difference]) -> String {
     for difference in differences {
         table.add_row([&difference.what, &difference.expected, &difference.found]);
     }
-    with_title(&format!("{} differences in {files} files", differences.len()), &table)
+    let title =
+        format!("{} differences in {files} files; delete the files that differ and build again", differences.len());
+    with_title(&title, &table)
 }

@@ -10,7 +10,9 @@ use dedup::Signer;
 use document::{Digest, LanguageCode, OutcomeKey, Tallies};
 use filter::Chain;
 use rayon::prelude::*;
-use store::{Composition, Entry, FileRecord, Histogram, Histograms, InputRecord, Ledger, Manifest, SourceRecord};
+use store::{
+    Composition, Entry, FileRecord, FolderLock, Histogram, Histograms, InputRecord, Ledger, Manifest, SourceRecord,
+};
 
 use crate::{
     Configuration, Error, Plan, Progress, Task, TaskState,
@@ -46,6 +48,7 @@ const MANIFEST: &str = "manifest.json";
 /// Fails if a task fails (the others are finished and recorded first) or if nothing was kept.
 pub fn build(build: &Build<'_>) -> Result<Summary, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(build.jobs).build()?;
+    let _lock = lock(build, true)?;
     pool.install(|| run(build))
 }
 
@@ -55,6 +58,7 @@ pub fn build(build: &Build<'_>) -> Result<Summary, Error> {
 /// Fails if there is no such task, if it needs another one first, or if it fails.
 pub fn work(build: &Build<'_>, id: &str) -> Result<TaskState, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(build.jobs).build()?;
+    let _lock = lock(build, id == "duplicates" || id == "corpus")?;
     pool.install(|| {
         let prepared = Prepared::new(build)?;
         if id == "duplicates" || id == "corpus" {
@@ -76,6 +80,12 @@ pub fn work(build: &Build<'_>, id: &str) -> Result<TaskState, Error> {
         prepared.run_task(place)?;
         Ok(TaskState::Open)
     })
+}
+
+/// Tasks of pass 1 may run beside each other; a build, the barrier and pass 2 replace files and run alone.
+fn lock(build: &Build<'_>, alone: bool) -> Result<FolderLock, Error> {
+    let waits = || build.progress.begin("wait for another build of this folder", 0);
+    Ok(FolderLock::take(&build.out, alone, &waits)?)
 }
 
 impl Plan {

@@ -85,13 +85,13 @@ impl Configuration {
         let line_of = |start: usize| 1 + text[..start].matches('\n').count();
         let mut problems = Problems::default();
 
-        let filters = overrides.filters.clone().unwrap_or_else(|| folder.join(&pipeline.filters));
+        let filters = overrides.filters.clone().unwrap_or_else(|| shown_path(folder.join(&pipeline.filters)));
         let languages = problems.collect(load_languages(&filters, &pipeline, overrides)).unwrap_or_default();
         let mut sources = Vec::new();
         // The languages that are wanted, whether or not they could be loaded: one problem is reported once.
         let wanted = overrides.languages.as_ref().unwrap_or(&pipeline.languages);
         if overrides.needs != Needs::Models
-            && let Some(descriptions) = problems.collect(find_descriptions(&folder.join(&pipeline.sources)))
+            && let Some(descriptions) = problems.collect(find_descriptions(&shown_path(folder.join(&pipeline.sources))))
         {
             for used in &pipeline.source_list {
                 let line = line_of(used.span().start);
@@ -253,6 +253,13 @@ fn at_line(file: &str, line: usize, error: source::Error) -> DataFileError {
         source::Error::Description(error) => error,
         other => DataFileError::at(file, line, other.to_string()),
     }
+}
+
+/// The path in its plain form, where that is the same place (behind a link it need not be).
+fn shown_path(path: PathBuf) -> PathBuf {
+    let plain = plain_path(&path);
+    let same = plain.canonicalize().is_ok_and(|plain| path.canonicalize().is_ok_and(|path| path == plain));
+    if same { plain } else { path }
 }
 
 /// `a/../b` as `b`, for messages.

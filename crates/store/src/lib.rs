@@ -7,6 +7,7 @@ mod atomic;
 mod error;
 mod histogram;
 mod ledger;
+mod lock;
 mod manifest;
 mod rows;
 mod schema;
@@ -16,6 +17,7 @@ pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, re
 pub use error::Error;
 pub use histogram::{Histogram, Histograms};
 pub use ledger::{Entry, Ledger};
+pub use lock::FolderLock;
 pub use manifest::{Composition, InputRecord, Manifest, SourceRecord};
 pub use rows::Rows;
 pub use schema::{
