@@ -236,15 +236,8 @@ fn sources_keep_the_house_style() {
 
 #[test]
 fn tracked_files_name_no_place_of_one_machine() {
-    let hosts = [
-        "index.crates.io",
-        "static.crates.io",
-        "pypi.org",
-        "pythonhosted.org",
-        "npmjs.org",
-        "artifactory",
-        "localhost:",
-    ];
+    // Parts of names of hosts, since the whole ones may not stand here either.
+    let hosts = ["index.crates", "static.crates", "pypi.", "pythonhosted", "npmjs", "artifactory", "localhost:"];
     let mut broken = Vec::new();
     for path in tracked() {
         let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
@@ -293,7 +286,7 @@ fn assert_tidy(broken: &[String]) {
 
 /// A folder of a user or of one machine's set-up, where a path begins with it.
 fn absolute_path(line: &str) -> Option<&'static str> {
-    ["/work", "/root", "/home", "/tmp", "/Users", "/mnt"].into_iter().find(|folder| {
+    ["/root", "/home", "/tmp", "/work", "/Users", "/mnt"].into_iter().find(|folder| {
         line.match_indices(folder).any(|(place, _)| {
             let begins =
                 line[..place].chars().next_back().is_none_or(|it| it.is_whitespace() || "\"'`=([,<>:".contains(it));
