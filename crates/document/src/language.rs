@@ -54,11 +54,6 @@ impl LanguageCode {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("parse accepts ASCII only")
     }
-
-    /// The primary subtag: `zh` of `zh-Hant`.
-    pub fn primary(&self) -> &str {
-        self.as_str().split('-').next().unwrap_or_default()
-    }
 }
 
 impl FromStr for LanguageCode {

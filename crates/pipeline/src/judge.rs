@@ -73,8 +73,8 @@ struct Output<'a> {
     read: u64,
 }
 
-fn names(fingerprint: Digest) -> [(String, &'static str); 3] {
-    ["survivors", "signatures", "rejected"].map(|table| (format!("work/{fingerprint}/{table}.parquet"), table))
+fn names(fingerprint: Digest) -> [String; 3] {
+    ["survivors", "signatures", "rejected"].map(|table| format!("work/{fingerprint}/{table}.parquet"))
 }
 
 impl<'a> Output<'a> {
@@ -82,7 +82,7 @@ impl<'a> Output<'a> {
         let configuration = judging.configuration;
         let tables = [Table::Documents { token_ids: configuration.token_ids }, Table::Signatures, Table::Rejected];
         let mut created = Vec::new();
-        for ((name, _), table) in names(fingerprint).iter().zip(tables) {
+        for (name, table) in names(fingerprint).iter().zip(tables) {
             let metadata = [("task", task.id.clone())];
             created.push((Rows::new(table), TableWriter::create(&judging.out.join(name), table, &metadata)?));
         }
@@ -156,7 +156,7 @@ impl<'a> Output<'a> {
             return Err(Error::Unaccounted { task: task.id.clone(), read: self.read, counted: counted.documents });
         }
         let mut files = Vec::new();
-        for ((mut rows, mut writer), (name, _)) in
+        for ((mut rows, mut writer), name) in
             [self.survivors, self.signatures, self.rejected].into_iter().zip(names(fingerprint))
         {
             writer.write(&rows.take())?;
