@@ -67,6 +67,8 @@ pub struct Configuration {
     pub(crate) token_ids: bool,
     /// The pipeline with all that it stands for, for the manifest.
     pub(crate) resolved: serde_json::Value,
+    /// Of what judges, apart from the languages. It is part of every task's fingerprint, so it is made once.
+    pub(crate) stages_digest: Digest,
     file: String,
     stages: Vec<StageUse>,
     files: BTreeMap<String, Vec<u8>>,
@@ -141,6 +143,7 @@ impl Configuration {
             rejected: pipeline.rejected,
             token_ids,
             resolved,
+            stages_digest: digest_stages(&stages, &files),
             file,
             stages,
             files,
@@ -168,25 +171,25 @@ impl Configuration {
         problems.none_or(Chain::new(stages))
     }
 
-    /// Digest of the stages with their versions, settings and files: what judges, apart from the languages.
-    pub(crate) fn stages_digest(&self) -> Digest {
-        let mut hasher = document::Hasher::default();
-        for used in &self.stages {
-            hasher.field(used.entry.name.as_bytes());
-            hasher.field(&used.entry.version.to_le_bytes());
-            hasher.field(used.table.to_string().as_bytes());
-        }
-        for (name, bytes) in &self.files {
-            hasher.field(name.as_bytes());
-            hasher.field(bytes);
-        }
-        hasher.finish()
-    }
-
     /// The language with this code.
     pub(crate) fn language(&self, code: LanguageCode) -> Option<&Arc<Language>> {
         self.languages.iter().find(|language| language.code == code)
     }
+}
+
+/// Digest of the stages with their versions, settings and files: what judges, apart from the languages.
+fn digest_stages(stages: &[StageUse], files: &BTreeMap<String, Vec<u8>>) -> Digest {
+    let mut hasher = document::Hasher::default();
+    for used in stages {
+        hasher.field(used.entry.name.as_bytes());
+        hasher.field(&used.entry.version.to_le_bytes());
+        hasher.field(used.table.to_string().as_bytes());
+    }
+    for (name, bytes) in files {
+        hasher.field(name.as_bytes());
+        hasher.field(bytes);
+    }
+    hasher.finish()
 }
 
 fn load_languages(

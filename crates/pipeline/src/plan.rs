@@ -165,7 +165,7 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
     let source = &configuration.sources[task.source];
     let mut fingerprint = Fingerprint::of("judge")
         .with_json(&source.description)
-        .with(configuration.stages_digest())
+        .with(configuration.stages_digest)
         .with_json(&configuration.duplicates)
         .with_json(&configuration.rejected);
     for code in &task.languages {

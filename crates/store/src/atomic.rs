@@ -1,6 +1,7 @@
 //! Files that appear whole or not at all, with their digests.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -132,7 +133,7 @@ pub fn place(from: &Path, to: &Path) -> Result<(), Error> {
 /// # Errors
 /// Fails if the folder cannot be listed or a file not removed.
 pub fn remove_others(folder: &Path, wanted: &[String]) -> Result<(), Error> {
-    fn clean(root: &Path, folder: &Path, wanted: &[String]) -> Result<bool, Error> {
+    fn clean(root: &Path, folder: &Path, wanted: &BTreeSet<&str>) -> Result<bool, Error> {
         let mut empty = true;
         for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
             let path = entry.map_err(Error::io(folder))?.path();
@@ -143,7 +144,7 @@ pub fn remove_others(folder: &Path, wanted: &[String]) -> Result<(), Error> {
                 } else {
                     empty = false;
                 }
-            } else if wanted.contains(&relative) {
+            } else if wanted.contains(relative.as_str()) {
                 empty = false;
             } else {
                 fs::remove_file(&path).map_err(Error::io(&path))?;
@@ -151,7 +152,8 @@ pub fn remove_others(folder: &Path, wanted: &[String]) -> Result<(), Error> {
         }
         Ok(empty)
     }
-    if folder.is_dir() { clean(folder, folder, wanted).map(|_| ()) } else { Ok(()) }
+    let wanted = wanted.iter().map(String::as_str).collect();
+    if folder.is_dir() { clean(folder, folder, &wanted).map(|_| ()) } else { Ok(()) }
 }
 
 /// Removes the temporary files that a killed build left directly in `folder`.

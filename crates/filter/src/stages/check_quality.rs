@@ -2,7 +2,8 @@
 //!
 //! # What it finds
 //! Each rule compares one number with a limit of the language (`[quality]` in its folder); a limit that is absent is not
-//! applied. Shares are in 0..=1; "chars" are Unicode scalar values. See the table `RULES` below for each rule.
+//! applied. Shares are in 0..=1; "chars" are Unicode scalar values. `ENTRY` lists
+//! the rules; what each number is stands at the field that holds it (`Words`, `Lines`, `NGrams`).
 //! # Why
 //! Keywords alone keep navigation bars, product lists and word salad that happen to name diseases.
 //! # Settings
