@@ -1,0 +1,55 @@
+//! Turns HTML into plain text: the main text of a page, and what the page says about itself.
+//!
+//! [`decode`] makes characters of bytes, [`page`] makes a [`Page`] of them. Both are pure and deterministic, and the work
+//! is bounded by [`Limits`], never by a clock.
+//!
+//! How the main text is found: every run of text gets a score, long sentences for and links and scraps against; the
+//! smallest element that holds nearly all of the score is the text (`select`). Names of classes and structured data say
+//! what to leave out before (`signals`) and, where several parts compete, which one is meant.
+//!
+//! ```
+//! let html = "<title>Angina</title><nav><a href=/>Home</a></nav><h1>Angina</h1><p>Chest pain that comes with effort \
+//!             and goes with rest is called stable angina, and it is treated with nitrates.</p><footer>© Clinic</footer>";
+//! let page = extract::page(html, &extract::Limits::default());
+//! assert_eq!(page.metadata.title.as_deref(), Some("Angina"));
+//! assert!(page.text.starts_with("Chest pain") && page.text.ends_with("nitrates."));
+//! ```
+
+mod dom;
+mod encoding;
+mod measure;
+mod metadata;
+mod opt_out;
+mod render;
+mod select;
+mod signals;
+mod tag;
+
+pub use dom::Limits;
+pub use encoding::{Decoded, count_mojibake, decode};
+pub use metadata::Metadata;
+pub use opt_out::is_opt_out;
+
+/// A page as plain text.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Page {
+    #[serde(flatten)]
+    pub metadata: Metadata,
+    /// The main text: a line for each block, an empty line between paragraphs. Empty where there is none.
+    pub text: String,
+    /// Whether a limit cut the page.
+    pub cut: bool,
+    /// How often the text shows UTF-8 that was read as another encoding before it came here.
+    pub mojibake: u64,
+}
+
+/// Extracts the main text of a page.
+pub fn page(html: &str, limits: &Limits) -> Page {
+    let dom = dom::Dom::parse(html, limits);
+    let metadata = metadata::read(&dom);
+    let measures = measure::Measures::of(&dom);
+    let selection = select::select(&dom, &measures, &metadata);
+    let text = render::render(&dom, &selection);
+    let mojibake = count_mojibake(&text);
+    Page { metadata, text, cut: dom.is_cut, mojibake }
+}
