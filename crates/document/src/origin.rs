@@ -57,6 +57,9 @@ pub enum Place {
     Row(u64),
     /// Bytes of the container after decompression: first byte and length.
     Bytes { offset: u64, length: u64 },
+    /// Bytes of the container as it is stored: first byte and length of a compressed record, as indexes of web archives
+    /// give them.
+    Record { offset: u64, length: u64 },
     /// Member of an archive, by its name there.
     Member(String),
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Place {
             Place::Whole => formatter.write_str("whole"),
             Place::Row(row) => write!(formatter, "row={row}"),
             Place::Bytes { offset, length } => write!(formatter, "bytes={offset}+{length}"),
+            Place::Record { offset, length } => write!(formatter, "record={offset}+{length}"),
             Place::Member(name) => write!(formatter, "member={name}"),
         }
     }

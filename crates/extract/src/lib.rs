@@ -30,6 +30,9 @@ pub use encoding::{Decoded, count_mojibake, decode};
 pub use metadata::Metadata;
 pub use opt_out::is_opt_out;
 
+/// Rises when the text of some page changes: it is part of the fingerprint of what is built from pages.
+pub const VERSION: u32 = 1;
+
 /// A page as plain text.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Page {
@@ -41,6 +44,19 @@ pub struct Page {
     pub cut: bool,
     /// How often the text shows UTF-8 that was read as another encoding before it came here.
     pub mojibake: u64,
+}
+
+impl Page {
+    /// A page that is text already.
+    pub fn plain(text: &str) -> Page {
+        let mut lines = String::with_capacity(text.len());
+        for line in text.lines() {
+            lines.push_str(line.trim_end());
+            lines.push('\n');
+        }
+        let text = lines.trim_matches('\n').to_owned();
+        Page { metadata: Metadata::default(), mojibake: count_mojibake(&text), text, cut: false }
+    }
 }
 
 /// Extracts the main text of a page.

@@ -24,6 +24,8 @@ pub enum Command {
     Work(WorkArguments),
     /// Take documents through every stage and show each number beside its limit
     Explain(ExplainArguments),
+    /// Write the main text of web pages: HTML files, folders of them, WARC files
+    Extract(ExtractArguments),
     /// Check data folders: languages, sources, pipelines
     Check {
         /// Files or folders
@@ -78,10 +80,14 @@ impl Place {
     }
 
     pub fn jobs(&self) -> usize {
-        #[expect(clippy::disallowed_methods, reason = "this is --jobs, the one place where the number of cores counts")]
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.jobs.map_or_else(cores, usize::from)
+        jobs_or_cores(self.jobs)
     }
+}
+
+fn jobs_or_cores(jobs: Option<u16>) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "this is --jobs, the one place where the number of cores counts")]
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    jobs.map_or_else(cores, usize::from)
 }
 
 fn out_or_default(out: &Option<PathBuf>, pipeline: &Path) -> PathBuf {
@@ -155,6 +161,25 @@ pub struct ExplainArguments {
     /// Show only the first so many documents
     #[arg(long)]
     pub limit: Option<u64>,
+}
+
+#[derive(Args)]
+pub struct ExtractArguments {
+    /// HTML files (.gz too), folders, or WARC and ARC files
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The file to write, one JSON object a page [default: standard output]
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Threads; the bytes that come out do not depend on it [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+impl ExtractArguments {
+    pub fn jobs(&self) -> usize {
+        jobs_or_cores(self.jobs)
+    }
 }
 
 fn parse_rule(name: &str) -> Result<KeywordRule, String> {

@@ -4,6 +4,7 @@ mod arguments;
 mod bar;
 mod exit;
 mod explain;
+mod extract;
 mod import;
 mod print;
 mod tables;
@@ -31,6 +32,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Plan(arguments) => plan(&arguments),
         Command::Work(arguments) => work(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Extract(arguments) => extract::run(&arguments),
         Command::Check { paths } => check(&paths),
         Command::Stages { json } => stages(json),
         Command::Audit(arguments) => audit(&arguments),

@@ -6,7 +6,7 @@ use document::{Container, Document, Fault, Kind, LanguageCode, Origin, Place, Sc
 use filter::{Chain, StageReport};
 use serde::Serialize;
 
-use crate::{Configuration, Error};
+use crate::{Configuration, Error, pages};
 
 /// What became of one record, and why.
 #[derive(Debug, Clone, Serialize)]
@@ -62,7 +62,8 @@ impl Explainer {
         for input in source::inputs(&description, path)? {
             let container = Arc::new(input.container.clone());
             for split in source::splits(&input, u64::MAX)? {
-                source::read(&input, &container, &split, &mut |record| visit(self.explain(record)))?;
+                let mut show = |record: Result<Document<'_>, Fault>| visit(self.explain(record));
+                source::read_pages(&input, &container, &split, &mut pages::to_text, &mut show)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use filter::{Chain, keywords::WordBoundaries};
 use store::{Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableWriter};
 
 use crate::{
-    Configuration, Error, Progress,
+    Configuration, Error, Progress, pages,
     pipeline_file::{RejectedList, RejectedSettings},
     plan::{Containers, Task},
 };
@@ -45,7 +45,7 @@ impl Judging<'_> {
             // The visitor cannot stop the reader, so after a failed write it lets the rest pass by.
             let mut failed = None;
             let before = (output.read, output.tallies.kept().documents);
-            source::read(input, container, split, &mut |record| {
+            source::read_pages(input, container, split, &mut pages::to_text, &mut |record| {
                 if failed.is_none() {
                     failed = output.take(record, chain, &container.source, input.declared_language).err();
                 }

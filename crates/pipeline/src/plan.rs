@@ -176,6 +176,9 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
         let container = containers.get(task.source, *input);
         let digest = container.digest.map(|digest| digest.to_string()).unwrap_or_default();
         fingerprint = fingerprint.with(&container.path).with(digest).with(format!("{:?}", split.range));
+        if source.inputs[*input].format == source::Format::Warc {
+            fingerprint = fingerprint.with(extract::VERSION);
+        }
     }
     fingerprint.finish()
 }

@@ -1,6 +1,7 @@
 //! The bytes of a file after decompression, through a window that its reader moves along.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -65,6 +66,9 @@ pub(crate) struct Window {
     step: usize,
     /// Trouble with content that `fill` met, to be told when what came before it has been used.
     pending: Option<Trouble>,
+    /// Where gzip members begin: position in the decompressed file, and in the file itself. Those before `offset` but
+    /// the last one are forgotten.
+    members: VecDeque<(u64, u64)>,
 }
 
 enum Stream {
@@ -77,13 +81,31 @@ impl Window {
     /// Opens a file at its first byte, behind a byte order mark.
     /// Where the whole file is of a kind that is not read, the trouble says so.
     pub(crate) fn open(path: &Path) -> Result<Window, Trouble> {
+        let mut window = Window::open_any(path)?;
+        let first = window.bytes();
+        if first.starts_with(&[0xff, 0xfe]) || first.starts_with(&[0xfe, 0xff]) {
+            let message = "the file is UTF-16; convert it to UTF-8, as with `iconv -f UTF-16 -t UTF-8`".to_owned();
+            return Err(Trouble::Content(FaultKind::InvalidUtf8, message));
+        }
+        if first.starts_with("\u{feff}".as_bytes()) {
+            window.consume(3);
+        }
+        Ok(window)
+    }
+
+    /// Opens a file of whatever encoding.
+    pub(crate) fn open_any(path: &Path) -> Result<Window, Trouble> {
         let (file, start) = first_bytes(path)?;
         let compression = Compression::of(&start);
         let stream = match compression {
             Compression::None => Stream::Plain(file),
             Compression::Gzip => Stream::Gzip(Box::new(Gzip::at(file, 0))),
             Compression::Zstd => {
-                let decoder = zstd::stream::read::Decoder::new(file).map_err(|error| machine(path, error))?;
+                let mut file = file;
+                let dictionary = zstd_dictionary(&mut file, &start).map_err(|error| machine(path, error))?;
+                let reader = BufReader::new(file);
+                let decoder = zstd::stream::read::Decoder::with_dictionary(reader, &dictionary)
+                    .map_err(|error| machine(path, error))?;
                 Stream::Zstd(Box::new(decoder))
             }
             Compression::Other(name) => {
@@ -101,13 +123,6 @@ impl Window {
         if first.starts_with(b"version https://git-lfs") {
             return Err(lfs_pointer());
         }
-        if first.starts_with(&[0xff, 0xfe]) || first.starts_with(&[0xfe, 0xff]) {
-            let message = "the file is UTF-16; convert it to UTF-8, as with `iconv -f UTF-16 -t UTF-8`".to_owned();
-            return Err(Trouble::Content(FaultKind::InvalidUtf8, message));
-        }
-        if first.starts_with("\u{feff}".as_bytes()) {
-            window.consume(3);
-        }
         Ok(window)
     }
 
@@ -121,7 +136,17 @@ impl Window {
     fn over(stream: Stream, path: &Path, offset: u64) -> Window {
         let bytes = std::fs::metadata(path).map_or(STEP as u64, |it| it.len());
         let step = bytes.saturating_mul(4).clamp(512, STEP as u64) as usize;
-        Window { stream, path: path.to_owned(), buffer: Vec::new(), start: 0, end: 0, offset, step, pending: None }
+        Window {
+            stream,
+            path: path.to_owned(),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            offset,
+            step,
+            pending: None,
+            members: VecDeque::new(),
+        }
     }
 
     pub(crate) fn is_plain(&self) -> bool {
@@ -183,6 +208,15 @@ impl Window {
                 break result;
             }
         };
+        if let (Stream::Gzip(gzip), Ok(_)) = (&self.stream, &result) {
+            let position = self.offset + length as u64;
+            if self.members.back().is_none_or(|(_, member)| *member != gzip.member) {
+                self.members.push_back((position, gzip.member));
+            }
+            while self.members.len() > 2 && self.members[1].0 <= self.offset {
+                self.members.pop_front();
+            }
+        }
         self.end += result.as_ref().map_or(0, |count| *count);
         result.map_err(|error| {
             if error.raw_os_error().is_some() {
@@ -198,6 +232,48 @@ impl Window {
         })
     }
 
+    /// Where the gzip member that holds the byte at `offset` begins in the file, and whether it begins with that byte.
+    pub(crate) fn member_at(&self, offset: u64) -> Option<(u64, bool)> {
+        let (start, member) = self.members.iter().rev().find(|(start, _)| *start <= offset)?;
+        Some((*member, *start == offset))
+    }
+
+    /// The bytes of the file that hold these decompressed ones, if they are whole members.
+    pub(crate) fn stored_range(&self, offset: u64, length: u64) -> Option<(u64, u64)> {
+        let (first, begins) = self.member_at(offset)?;
+        let (_, next) = self.members.iter().find(|(start, _)| *start >= offset.saturating_add(length))?;
+        begins.then(|| (first, next - first))
+    }
+
+    /// How many gzip members have been met.
+    pub(crate) fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Where the gzip member begins in which reading now stands.
+    pub(crate) fn current_member(&self) -> Option<u64> {
+        match &self.stream {
+            Stream::Gzip(gzip) => Some(gzip.member),
+            _ => None,
+        }
+    }
+
+    /// The gzip member that broke, if `fill` met one and nothing has told so yet.
+    pub(crate) fn broken_member(&self) -> Option<u64> {
+        self.pending.as_ref().and(self.current_member())
+    }
+
+    /// Opens a gzip file at the first member that begins at or behind `from`; none if there is no such member.
+    pub(crate) fn open_at_member(path: &Path, from: u64) -> Result<Option<Window>, Error> {
+        let file = File::open(path).map_err(Error::io(path))?;
+        let mut gzip = Gzip::at(file, from);
+        gzip.member = from.wrapping_sub(1);
+        if !gzip.resume().map_err(Error::io(path))? {
+            return Ok(None);
+        }
+        Ok(Some(Window::over(Stream::Gzip(Box::new(gzip)), path, 0)))
+    }
+
     /// After damage in a gzip file: goes on at the next member, if there is one. What is in the window is dropped,
     /// and offsets go on as if the lost bytes did not exist, for nobody knows how many they were.
     pub(crate) fn resume(&mut self) -> Result<bool, Error> {
@@ -206,6 +282,29 @@ impl Window {
         self.start = self.end;
         gzip.resume().map_err(Error::io(&self.path))
     }
+}
+
+/// The longest dictionary of a zstd file that is read.
+const MAX_DICTIONARY: u64 = 8 << 20;
+
+/// The dictionary that a WARC file in zstd may bring along, in a skippable frame of its own at the start; empty if none.
+/// Format: iipc.github.io/warc-specifications, "Zstandard compression for WARC files".
+fn zstd_dictionary(file: &mut File, start: &[u8]) -> io::Result<Vec<u8>> {
+    let [0x5d, 0x2a, 0x4d, 0x18, size @ ..] = start else { return Ok(Vec::new()) };
+    let Ok(size) = <[u8; 4]>::try_from(size).map(u32::from_le_bytes) else { return Ok(Vec::new()) };
+    if u64::from(size) > MAX_DICTIONARY {
+        return Ok(Vec::new());
+    }
+    file.seek(SeekFrom::Start(8))?;
+    let mut frame = Vec::new();
+    file.take(u64::from(size)).read_to_end(&mut frame)?;
+    file.rewind()?;
+    if frame.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let mut dictionary = Vec::new();
+        zstd::stream::read::Decoder::new(&frame[..])?.take(MAX_DICTIONARY).read_to_end(&mut dictionary)?;
+        return Ok(dictionary);
+    }
+    Ok(frame)
 }
 
 /// The trouble with a file that Git LFS has not replaced by its content.
@@ -297,7 +396,7 @@ impl Gzip {
     /// Looks for the next member behind the start of the broken one and says whether there is one.
     fn resume(&mut self) -> io::Result<bool> {
         let mut file = self.decoder().get_ref().get_ref().file.try_clone()?;
-        let mut position = self.member + 1;
+        let mut position = self.member.wrapping_add(1);
         let mut piece = vec![0; STEP];
         loop {
             file.seek(SeekFrom::Start(position))?;

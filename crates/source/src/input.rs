@@ -45,6 +45,8 @@ pub enum Format {
     JsonLines,
     /// WARC files with the text of pages in `conversion` records; plain, gzip or zstd.
     Wet,
+    /// WARC or ARC files with responses of web servers; plain, gzip or zstd. Their text comes by [`crate::read_pages`].
+    Warc,
     /// The file is the document; plain, gzip or zstd.
     Text,
     /// A ZIP archive of text files: a member is a document.
@@ -52,10 +54,11 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: [(Format, &str); 5] = [
+    const ALL: [(Format, &str); 6] = [
         (Format::Parquet, "parquet"),
         (Format::JsonLines, "json_lines"),
         (Format::Wet, "wet"),
+        (Format::Warc, "warc"),
         (Format::Text, "text"),
         (Format::Zip, "zip"),
     ];
@@ -72,7 +75,8 @@ impl Format {
         match stem.rsplit_once('.')?.1 {
             "parquet" => Some(Format::Parquet),
             "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
-            "wet" | "warc" => Some(Format::Wet),
+            "wet" => Some(Format::Wet),
+            "warc" | "arc" => Some(Format::Warc),
             "txt" | "md" => Some(Format::Text),
             "zip" => Some(Format::Zip),
             _ => None,
@@ -90,7 +94,7 @@ impl Format {
         Ok(match start {
             [b'P', b'A', b'R', b'1' | b'E', ..] => Some(Format::Parquet),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Some(Format::Zip),
-            _ if start.starts_with(b"WARC/") => Some(Format::Wet),
+            _ if start.starts_with(b"WARC/") || start.starts_with(b"filedesc://") => Some(Format::Warc),
             _ if start.trim_ascii_start().starts_with(b"{\"") => Some(Format::JsonLines),
             _ => None,
         })
@@ -302,7 +306,7 @@ mod tests {
     fn an_unknown_format_names_the_known_ones() {
         let folder = folder(&["a.bin"]);
         let error = inputs(&description("[\"*.bin\"]"), folder.path()).unwrap_err().to_string();
-        assert!(error.ends_with("to one of parquet, json_lines, wet, text, zip"), "{error}");
+        assert!(error.ends_with("to one of parquet, json_lines, wet, warc, text, zip"), "{error}");
     }
 
     #[test]

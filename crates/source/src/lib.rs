@@ -39,6 +39,7 @@ mod decompress;
 mod description;
 mod error;
 mod fields;
+mod http;
 mod input;
 mod json_lines;
 mod page_headers;
@@ -49,14 +50,16 @@ mod row_group;
 mod split;
 mod stated_language;
 mod text_file;
-mod wet;
+mod warc;
 mod written_time;
 
 pub use description::{Description, Fields, Limits};
 pub use error::Error;
 pub use input::{Format, Input, inputs};
 pub use parquet_rows::columns;
-pub use split::{Split, check, read, splits};
+pub use split::{Split, check, read, read_pages, splits};
+pub use text_file::read_whole;
+pub use warc::{PageText, ToText, WebPage};
 
 #[doc(no_inline)]
 pub use document::{Document, Fault};

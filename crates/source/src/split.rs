@@ -4,7 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use document::{Container, Document, Fault};
 
-use crate::{Error, Format, Input, archive, json_lines, parquet_rows, text_file, wet};
+use crate::{
+    Error, Format, Input, archive, json_lines, parquet_rows, text_file,
+    warc::{self, ToText},
+};
 
 /// What a reader hands its records to.
 pub(crate) type Visit<'v> = &'v mut dyn FnMut(Result<Document<'_>, Fault>);
@@ -16,7 +19,9 @@ pub struct Split {
     /// Its place among the splits of its input.
     pub index: u32,
     /// Parquet: row groups. JSON lines: bytes of the file, where a line belongs to the range it begins in. ZIP: members,
-    /// as counted in the archive's directory. Text, WET and compressed files: all bytes of the file.
+    /// as counted in the archive's directory. WARC and WET with a gzip
+    /// member for each record: bytes of the file, where a member belongs to the range it begins in. Text and other
+    /// compressed files: all bytes of the file.
     pub range: Range<u64>,
     /// How much of the file has to be read, for progress.
     pub bytes: u64,
@@ -31,7 +36,8 @@ pub fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
         Format::Parquet => parquet_rows::splits(input, target_bytes),
         Format::JsonLines => json_lines::splits(input, target_bytes),
         Format::Zip => archive::splits(input, target_bytes),
-        Format::Wet | Format::Text => Ok(even(input.bytes, u64::MAX)),
+        Format::Wet | Format::Warc => warc::splits(input, target_bytes),
+        Format::Text => Ok(even(input.bytes, u64::MAX)),
     }
 }
 
@@ -45,10 +51,33 @@ pub fn read(
     split: &Split,
     visit: &mut dyn FnMut(Result<Document<'_>, Fault>),
 ) -> Result<(), Error> {
+    read_any(input, container, split, None, visit)
+}
+
+/// As [`read`], and web pages in WARC files become documents by `to_text`. [`read`] passes them over.
+/// # Errors
+/// As [`read`].
+pub fn read_pages(
+    input: &Input,
+    container: &Arc<Container>,
+    split: &Split,
+    to_text: ToText<'_>,
+    visit: &mut dyn FnMut(Result<Document<'_>, Fault>),
+) -> Result<(), Error> {
+    read_any(input, container, split, Some(to_text), visit)
+}
+
+fn read_any(
+    input: &Input,
+    container: &Arc<Container>,
+    split: &Split,
+    to_text: Option<ToText<'_>>,
+    visit: Visit<'_>,
+) -> Result<(), Error> {
     match input.format {
         Format::Parquet => parquet_rows::read(input, container, split, visit),
         Format::JsonLines => json_lines::read(input, container, split, visit),
-        Format::Wet => wet::read(input, container, visit),
+        Format::Wet | Format::Warc => warc::read(input, container, split, to_text, visit),
         Format::Text => text_file::read(input, container, visit),
         Format::Zip => archive::read(input, container, split, visit),
     }

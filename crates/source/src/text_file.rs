@@ -1,6 +1,6 @@
 //! Text files: a file is a document.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use document::{Container, FaultKind, Place};
 
@@ -29,6 +29,27 @@ pub(crate) fn read(input: &Input, container: &Arc<Container>, visit: Visit<'_>) 
         }));
     }
     Ok(())
+}
+
+/// The bytes of a file after decompression, of at most `limit`; what lies behind is cut off.
+/// # Errors
+/// Fails with a message if the file cannot be opened or its compression is broken before the first byte.
+pub fn read_whole(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
+    let told = |trouble| match trouble {
+        Trouble::Machine(error) => error.to_string(),
+        Trouble::Content(_, message) => message,
+    };
+    let mut window = Window::open_any(path).map_err(told)?;
+    loop {
+        match window.more() {
+            Ok(0) => break,
+            Ok(_) if window.bytes().len() >= limit => break,
+            Ok(_) => {}
+            Err(trouble) if window.bytes().is_empty() => return Err(told(trouble)),
+            Err(_) => break,
+        }
+    }
+    Ok(window.bytes()[..window.bytes().len().min(limit)].to_owned())
 }
 
 /// The bytes of a document as text, without a byte order mark; at most one byte more than the limit is looked at.

@@ -1,0 +1,627 @@
+//! Web archives: WARC files with the answers of web servers, WET files with the text of pages, and the older ARC files.
+//! Formats: ISO 28500:2017; commoncrawl.org/get-started, "WET format"; archive.org/web/researcher/ArcFileFormat.php.
+//!
+//! Records follow one another, so a wrong length or a lost byte would cost all that comes behind. A record is therefore
+//! believed only if it ends as a record ends; where it does not, reading goes on at the next line that begins one (in a
+//! broken gzip member: at the next member), and what lies between is one fault.
+
+use std::{borrow::Cow, sync::Arc};
+
+use document::{Container, FaultKind, Place};
+use memchr::memmem;
+
+use crate::{
+    Error, Format, Input, Split,
+    decompress::{Trouble, Window},
+    fields::Record,
+    http::{Broken, Response},
+    json_lines::whole_file,
+    split::{self, Visit},
+    stated_language, text_file,
+};
+
+/// A page as a web server sent it.
+#[derive(Debug)]
+pub struct WebPage<'a> {
+    pub url: Option<&'a str>,
+    /// When it was fetched.
+    pub date: Option<&'a str>,
+    /// Without parameters, in lower case, such as `text/html`.
+    pub media_type: &'a str,
+    /// The charset that the server states.
+    pub charset: Option<&'a str>,
+    /// The response's headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Without chunks and content encodings.
+    pub body: &'a [u8],
+    /// `path#place`, as the document's origin has it.
+    pub locator: &'a str,
+}
+
+/// What became of a page.
+#[derive(Debug, Default)]
+pub struct PageText {
+    pub text: String,
+}
+
+/// Makes text of a page.
+pub type ToText<'t> = &'t mut dyn FnMut(&WebPage<'_>) -> Result<PageText, String>;
+
+/// How a record begins.
+const MARK: &[u8] = b"WARC/1.";
+const ARC_MARK: &[u8] = b"filedesc://";
+
+/// The longest header. Common Crawl's have about 500 bytes; an address may have thousands.
+const MAX_HEADER: usize = 64 << 10;
+
+/// Splits of files that have a gzip member for each record, which is how crawls are stored; all others are one split.
+pub(crate) fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
+    if input.bytes <= target_bytes {
+        return Ok(split::even(input.bytes, u64::MAX));
+    }
+    let has_members = match Window::open(&input.path) {
+        Ok(mut window) => match window.fill(1 << 20) {
+            Ok(()) => window.members() >= 2,
+            Err(Trouble::Machine(error)) => return Err(error),
+            Err(Trouble::Content(..)) => false,
+        },
+        Err(Trouble::Machine(error)) => return Err(error),
+        Err(Trouble::Content(..)) => false,
+    };
+    Ok(split::even(input.bytes, if has_members { target_bytes } else { u64::MAX }))
+}
+
+/// Records of other kinds than those with text are passed over and not counted.
+pub(crate) fn read(
+    input: &Input,
+    container: &Arc<Container>,
+    split: &Split,
+    to_text: Option<ToText<'_>>,
+    visit: Visit<'_>,
+) -> Result<(), Error> {
+    let mut window = if split.index == 0 {
+        match Window::open(&input.path) {
+            Ok(window) => window,
+            Err(trouble) => return whole_file(input, trouble, visit),
+        }
+    } else {
+        match Window::open_at_member(&input.path, split.range.start)? {
+            Some(window) => window,
+            None => return Ok(()),
+        }
+    };
+    let is_arc = window.bytes().starts_with(ARC_MARK);
+    let to_text = to_text.filter(|_| input.format != Format::Wet);
+    let mut reader = Reader { input, container, end: split.range.end, is_arc, to_text, visit };
+    loop {
+        let offset = window.offset();
+        let trouble = match reader.read_record(&mut window) {
+            Ok(true) => continue,
+            Ok(false) => return Ok(()),
+            Err(Trouble::Machine(error)) => return Err(error),
+            Err(trouble) => trouble,
+        };
+        let broken = window.current_member();
+        let lost_stream = match find_next(&mut window, offset, is_arc) {
+            Ok(()) => false,
+            Err(Trouble::Machine(error)) => return Err(error),
+            // The same trouble once more, if it was the stream's; it has been found either way.
+            Err(Trouble::Content(..)) => true,
+        };
+        let length = window.offset() - offset;
+        let goes_on = lost_stream && window.resume()?;
+        if let Trouble::Content(kind, message) = trouble {
+            // A broken member is named by where it lies in the file, since nobody knows how long it would have been.
+            let place = match broken.filter(|_| lost_stream) {
+                Some(offset) => {
+                    let next = window.current_member().filter(|_| goes_on).unwrap_or(input.bytes);
+                    Place::Record { offset, length: next.saturating_sub(offset) }
+                }
+                None => Place::Bytes { offset, length },
+            };
+            (reader.visit)(Err(input.fault(kind, &place, message)));
+        }
+        if lost_stream && !goes_on {
+            return Ok(());
+        }
+    }
+}
+
+struct Reader<'r, 't, 'v> {
+    input: &'r Input,
+    container: &'r Arc<Container>,
+    /// The first byte of the file that belongs to the next split.
+    end: u64,
+    is_arc: bool,
+    to_text: Option<ToText<'t>>,
+    visit: Visit<'v>,
+}
+
+impl Reader<'_, '_, '_> {
+    /// Reads one record and says whether there was one.
+    fn read_record(&mut self, window: &mut Window) -> Result<bool, Trouble> {
+        skip_newlines(window)?;
+        let offset = window.offset();
+        window.fill(MARK.len())?;
+        if window.bytes().is_empty() {
+            return window.more().map(|_| false);
+        }
+        if window.member_at(offset).is_some_and(|(member, begins)| begins && member >= self.end) {
+            return Ok(false);
+        }
+        let (header_length, header) = if self.is_arc { arc_header(window)? } else { warc_header(window)? };
+        let Some(content_length) = header.content_length else {
+            return Err(damaged("the record states no Content-Length"));
+        };
+        let limits = &self.input.limits;
+        let limit = match header.kind {
+            RecordKind::Conversion => Some(limits.document_bytes()),
+            RecordKind::Response | RecordKind::Resource if self.to_text.is_some() => Some(limits.line_bytes()),
+            _ => None,
+        };
+        let whole = header_length as u64 + content_length;
+        if limit.is_none_or(|limit| content_length > limit as u64) {
+            // What a large response holds is told by its header.
+            let start = header_length + content_length.min(MAX_HEADER as u64) as usize;
+            let is_wanted = limit.is_some() && {
+                window.fill(start)?;
+                let content = &window.bytes()[header_length.min(window.bytes().len())..start.min(window.bytes().len())];
+                header.kind == RecordKind::Conversion || Page::of(&header, content).is_some()
+            };
+            window.consume(header_length);
+            pass_over(window, content_length)?;
+            self.check_end(window)?;
+            if is_wanted {
+                let place = place_of(window, offset, whole);
+                let what = format!("a record of {content_length} bytes");
+                (self.visit)(Err(self.input.fault(FaultKind::TooLarge, &place, limits.too_large(&what))));
+            }
+            return Ok(true);
+        }
+        let length = header_length + content_length as usize;
+        // Four bytes more: the empty lines that end a record. They are looked at before the record is believed, since a
+        // wrong length would cut the text or swallow the records behind it.
+        window.fill(length + 4 + MARK.len())?;
+        if window.bytes().len() < length {
+            window.more()?;
+            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
+        }
+        if window.broken_member().is_some_and(|broken| {
+            window.bytes().len() <= length + 4 && window.member_at(offset).is_some_and(|(member, _)| member == broken)
+        }) {
+            // All bytes are there, and their checksum says that some of them are wrong.
+            window.more()?;
+        }
+        if !self.ends_well(&window.bytes()[length..]) {
+            return Err(damaged("the record does not end where its Content-Length says"));
+        }
+        let place = place_of(window, offset, whole);
+        self.take(&header, &window.bytes()[header_length..length], place);
+        window.consume(length);
+        Ok(true)
+    }
+
+    fn take(&mut self, header: &Header, content: &[u8], place: Place) {
+        if header.kind == RecordKind::Conversion {
+            let record = text_file::text(self.input, content, &place)
+                .and_then(|text| self.input.document(self.container, place, header.record(text.into())));
+            (self.visit)(record);
+            return;
+        }
+        let (Some(page), Some(to_text)) = (Page::of(header, content), &mut self.to_text) else { return };
+        // A page of which the archive keeps a part alone is no page.
+        let body = match page.body(content, self.input.limits.line_bytes()) {
+            Ok(body) => body,
+            Err(broken) => {
+                let fault = match broken {
+                    Broken::TooLarge(_) => {
+                        let message = self.input.limits.too_large("the unpacked body");
+                        self.input.fault(FaultKind::TooLarge, &place, message)
+                    }
+                    Broken::Damaged(encoding) => {
+                        self.input.fault(FaultKind::Damaged, &place, format!("the body is no {encoding} data"))
+                    }
+                };
+                (self.visit)(Err(fault));
+                return;
+            }
+        };
+        let locator = format!("{}#{place}", self.container.path);
+        let page = WebPage {
+            url: header.url.as_deref(),
+            date: header.date.as_deref(),
+            media_type: &page.media_type,
+            charset: page.charset,
+            headers: page.response.as_ref().map_or(&[], |it| &it.headers[..]),
+            body: &body,
+            locator: &locator,
+        };
+        let record = match to_text(&page) {
+            Ok(page) => self.input.document(self.container, place, header.record(page.text.into())),
+            Err(message) => Err(self.input.fault(FaultKind::Damaged, &place, message)),
+        };
+        (self.visit)(record);
+    }
+
+    fn check_end(&self, window: &mut Window) -> Result<(), Trouble> {
+        window.fill(4 + MARK.len())?;
+        match self.ends_well(window.bytes()) {
+            true => Ok(()),
+            false => Err(damaged("the record does not end where its Content-Length says")),
+        }
+    }
+
+    /// Whether what follows a record's content is the end of a record: two empty lines, or, from careless writers, fewer
+    /// and then the next record or the end of the file.
+    fn ends_well(&self, behind: &[u8]) -> bool {
+        if behind.starts_with(b"\r\n\r\n") {
+            return true;
+        }
+        if self.is_arc {
+            return behind.is_empty()
+                || behind.starts_with(b"\n")
+                || behind.starts_with(b"\r\n")
+                || behind.starts_with(b"http");
+        }
+        let behind = behind.trim_ascii_start();
+        behind.is_empty() || behind.starts_with(&MARK[..behind.len().min(MARK.len())])
+    }
+}
+
+/// The bytes of the file where a record has gzip members of its own, else those of what comes out of it.
+fn place_of(window: &Window, offset: u64, length: u64) -> Place {
+    match window.stored_range(offset, length) {
+        Some((offset, length)) => Place::Record { offset, length },
+        None => Place::Bytes { offset, length },
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum RecordKind {
+    Conversion,
+    Response,
+    Resource,
+    #[default]
+    Other,
+}
+
+/// What is used of a record's header.
+#[derive(Default)]
+struct Header {
+    kind: RecordKind,
+    content_length: Option<u64>,
+    content_type: Option<String>,
+    id: Option<String>,
+    url: Option<String>,
+    date: Option<String>,
+    languages: Option<String>,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Header {
+        let mut header = Header::default();
+        for line in String::from_utf8_lossy(bytes).lines().skip(1) {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            let value = value.trim();
+            let is = |wanted: &str| name.trim().eq_ignore_ascii_case(wanted);
+            if is("warc-type") {
+                header.kind = match value.to_ascii_lowercase().as_str() {
+                    "conversion" => RecordKind::Conversion,
+                    "response" => RecordKind::Response,
+                    "resource" => RecordKind::Resource,
+                    _ => RecordKind::Other,
+                };
+            } else if is("content-length") {
+                header.content_length = value.parse().ok();
+            } else if is("content-type") {
+                header.content_type = Some(value.to_ascii_lowercase());
+            } else if is("warc-record-id") {
+                header.id = Some(value.to_owned());
+            } else if is("warc-target-uri") {
+                // Some writers of WARC 1.0 put the address in angle brackets, as its grammar had it by mistake.
+                header.url = Some(value.trim_matches(['<', '>']).to_owned());
+            } else if is("warc-date") {
+                header.date = Some(value.to_owned());
+            } else if is("warc-identified-content-language") {
+                header.languages = Some(value.to_owned());
+            }
+        }
+        header
+    }
+
+    fn record<'a>(&self, text: Cow<'a, str>) -> Record<'a> {
+        Record {
+            text,
+            id: self.id.clone().map(Cow::Owned),
+            url: self.url.clone().map(Cow::Owned),
+            date: self.date.clone().map(Cow::Owned),
+            language: self
+                .languages
+                .as_deref()
+                .filter(|_| self.kind == RecordKind::Conversion)
+                .and_then(stated_language::only_one),
+        }
+    }
+}
+
+/// A record that holds a page with text.
+struct Page<'a> {
+    response: Option<Response<'a>>,
+    media_type: String,
+    charset: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    /// None for images, redirects, errors and whatever else has no main text.
+    fn of(header: &Header, content: &'a [u8]) -> Option<Page<'a>> {
+        let is_web = header.url.as_deref().is_some_and(|url| {
+            url.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("http")) || header.kind == RecordKind::Resource
+        });
+        if !is_web {
+            return None;
+        }
+        let (response, stated) = match header.kind {
+            RecordKind::Response => {
+                let response = Response::parse(content)?;
+                if response.status != 200 {
+                    return None;
+                }
+                let stated = response.header("content-type");
+                (Some(response), stated)
+            }
+            _ => (None, None),
+        };
+        let resource_type = header.content_type.as_deref().filter(|_| response.is_none());
+        let media_type = stated.or(resource_type).unwrap_or("");
+        let media_type = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let is_text = matches!(media_type.as_str(), "text/html" | "application/xhtml+xml" | "text/plain" | "");
+        if !is_text {
+            return None;
+        }
+        let charset = stated.and_then(|stated| {
+            let (_, value) = stated
+                .split(';')
+                .skip(1)
+                .filter_map(|it| it.split_once('='))
+                .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+            Some(value.trim().trim_matches(['"', '\'']))
+        });
+        Some(Page { response, media_type, charset })
+    }
+
+    fn body(&self, content: &'a [u8], limit: usize) -> Result<Cow<'a, [u8]>, Broken> {
+        match &self.response {
+            Some(response) => response.body(limit),
+            None => Ok(Cow::Borrowed(content)),
+        }
+    }
+}
+
+fn warc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
+    if !window.bytes().starts_with(MARK) {
+        return Err(damaged("no WARC record begins here"));
+    }
+    let length = header_length(window)?;
+    Ok((length, Header::parse(&window.bytes()[..length])))
+}
+
+/// The line that begins a record of an ARC file: address, host, date, media type and, at the end, length.
+fn arc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
+    loop {
+        let bytes = window.bytes();
+        if let Some(end) = memchr::memchr(b'\n', bytes) {
+            let header = arc_line(&bytes[..end]).ok_or_else(|| damaged("no ARC record begins here"))?;
+            return Ok((end + 1, header));
+        }
+        if bytes.len() > MAX_HEADER {
+            return Err(damaged("the record's header has no end"));
+        }
+        if window.more()? == 0 {
+            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside a record's header".to_owned()));
+        }
+    }
+}
+
+fn arc_line(line: &[u8]) -> Option<Header> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let words: Vec<&str> = line.split(' ').collect();
+    let (url, length) = (*words.first()?, words.last()?.parse().ok()?);
+    if words.len() < 5 || !url.contains(':') {
+        return None;
+    }
+    // Some addresses hold spaces, so fields are counted from the end: host, date, type, length, or, in the second
+    // version, seven more behind the type.
+    let date = words.iter().rev().find(|it| it.len() == 14 && it.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let date =
+        format!("{}-{}-{}T{}:{}:{}Z", &date[..4], &date[4..6], &date[6..8], &date[8..10], &date[10..12], &date[12..]);
+    let kind = if url.starts_with("http") { RecordKind::Response } else { RecordKind::Other };
+    Some(Header {
+        kind,
+        content_length: Some(length),
+        url: Some(url.to_owned()),
+        date: Some(date),
+        ..Header::default()
+    })
+}
+
+/// Length of the header with the empty line behind it.
+fn header_length(window: &mut Window) -> Result<usize, Trouble> {
+    let mut searched = 0;
+    loop {
+        let bytes = window.bytes();
+        let ends = [memmem::find(&bytes[searched..], b"\r\n\r\n"), memmem::find(&bytes[searched..], b"\n\n")];
+        match ends {
+            [Some(long), short] if short.is_none_or(|short| long < short) => return Ok(searched + long + 4),
+            [_, Some(short)] => return Ok(searched + short + 2),
+            _ => {}
+        }
+        searched = bytes.len().saturating_sub(3);
+        if bytes.len() > MAX_HEADER {
+            return Err(damaged("the record's header has no end"));
+        }
+        if window.more()? == 0 {
+            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside a record's header".to_owned()));
+        }
+    }
+}
+
+fn damaged(message: &str) -> Trouble {
+    Trouble::Content(FaultKind::Damaged, message.to_owned())
+}
+
+fn skip_newlines(window: &mut Window) -> Result<(), Trouble> {
+    loop {
+        let newlines = window.bytes().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        window.consume(newlines);
+        if !window.bytes().is_empty() || window.more()? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn pass_over(window: &mut Window, mut count: u64) -> Result<(), Trouble> {
+    loop {
+        let here = window.bytes().len().min(usize::try_from(count).unwrap_or(usize::MAX));
+        window.consume(here);
+        count -= here as u64;
+        if count == 0 {
+            return Ok(());
+        }
+        if window.more()? == 0 {
+            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
+        }
+    }
+}
+
+/// Moves to the next line that begins a record, not at `offset` itself, or to the end.
+fn find_next(window: &mut Window, offset: u64, is_arc: bool) -> Result<(), Trouble> {
+    if window.offset() == offset && !window.bytes().is_empty() {
+        window.consume(1);
+    }
+    let mark = if is_arc { b"http".as_slice() } else { MARK };
+    loop {
+        let bytes = window.bytes();
+        let found = memmem::find_iter(bytes, mark).find(|at| {
+            let begins_line = at.checked_sub(1).is_some_and(|before| bytes[before] == b'\n');
+            begins_line
+                && (!is_arc || {
+                    let rest = &bytes[*at..];
+                    memchr::memchr(b'\n', rest).is_some_and(|end| arc_line(&rest[..end]).is_some())
+                })
+        });
+        if let Some(at) = found {
+            window.consume(at);
+            return Ok(());
+        }
+        let keep = window.bytes().len().min(if is_arc { 4096 } else { MARK.len() });
+        window.consume(window.bytes().len() - keep);
+        if window.more()? == 0 {
+            window.consume(window.bytes().len());
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        Description,
+        decompress::tests::{file, gzip},
+        inputs,
+        split::tests::read_bytes,
+    };
+
+    fn record(kind: &str, text: &str, more: &str) -> Vec<u8> {
+        let length = text.len();
+        format!("WARC/1.0\r\nWARC-Type: {kind}\r\n{more}Content-Length: {length}\r\n\r\n{text}\r\n\r\n").into_bytes()
+    }
+
+    fn page(text: &str) -> Vec<u8> {
+        record("conversion", text, "WARC-Target-URI: http://a.example/\r\n")
+    }
+
+    #[test]
+    fn a_conversion_record_is_a_document_with_its_header() {
+        let more = "WARC-Target-URI: http://a.example/心\r\nWARC-Date: 2020-09-06T23:23:06Z\r\n\
+                    WARC-Record-ID: <urn:uuid:861c>\r\nWARC-Identified-Content-Language: jpn\r\n";
+        let info = record("warcinfo", "Software-Info: x\r\n", "");
+        let bytes = [info.clone(), record("conversion", "心筋\n梗塞", more)].concat();
+        let file = file(&bytes);
+        let mut input = inputs(&Description::anonymous(file.path()), file.path()).unwrap().remove(0);
+        input.container.path = "a.wet".to_owned();
+        let container = Arc::new(input.container.clone());
+        let mut seen = Vec::new();
+        let split = splits(&input, u64::MAX).unwrap().remove(0);
+        read(&input, &container, &split, None, &mut |record| {
+            let document = record.unwrap();
+            let language = document.declared_language.unwrap().to_string();
+            seen.push((document.id.into_owned(), document.url.unwrap().into_owned(), language));
+            assert_eq!((&*document.text, document.date.as_deref()), ("心筋\n梗塞", Some("2020-09-06T23:23:06Z")));
+            assert_eq!(
+                document.origin.locator(),
+                format!("a.wet#bytes={}+{}", info.len(), bytes.len() - info.len() - 4)
+            );
+        })
+        .unwrap();
+        assert_eq!(seen, [("<urn:uuid:861c>".to_owned(), "http://a.example/心".to_owned(), "ja".to_owned())]);
+    }
+
+    #[test]
+    fn damage_between_records_costs_one_fault_and_reading_goes_on() {
+        let broken = page("длина").iter().map(|byte| if *byte == b'L' { b'X' } else { *byte }).collect();
+        let long = String::from_utf8(page("вторая")).unwrap().replace("Length: 12", "Length: 30").into_bytes();
+        let noise = b"\x00\xff garbage WARC/1.0 in a line\r\n".to_vec();
+        let parts = [page("первая"), broken, page("третья"), long, page("пятая"), noise, page("шестая")];
+        let (texts, faults) = read_bytes("a.wet", &parts.concat());
+        assert_eq!(texts, ["первая", "третья", "пятая", "шестая"]);
+        let messages: Vec<&str> = faults.iter().map(|it| it.message.as_str()).collect();
+        let expected = [
+            "the record states no Content-Length",
+            "the record does not end where its Content-Length says",
+            "no WARC record begins here",
+        ];
+        assert_eq!(messages, expected);
+    }
+
+    #[test]
+    fn a_cut_file_delivers_what_came_before() {
+        let bytes = [page("一"), page("二")].concat();
+        let (texts, faults) = read_bytes("a.wet", &bytes[..bytes.len() - 6]);
+        assert_eq!((texts, faults.len(), faults[0].kind), (vec!["一".to_owned()], 1, FaultKind::Truncated));
+    }
+
+    #[test]
+    fn a_broken_gzip_member_costs_its_record() {
+        let noise: String =
+            (0..9000u32).map(|it| char::from(b'a' + (it.wrapping_mul(40_503) >> 7) as u8 % 26)).collect();
+        let mut broken = gzip(&page(&noise));
+        let middle = broken.len() / 2;
+        broken[middle..middle + 99].fill(0xaa);
+        let members = [gzip(&page("до")), broken, gzip(&page("после"))].concat();
+        let (texts, faults) = read_bytes("a.warc.wet.gz", &members);
+        assert_eq!(texts, ["до", "после"]);
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::Damaged), "{faults:?}");
+    }
+
+    #[test]
+    fn a_page_over_the_limit_is_passed_over() {
+        let bytes = [page(&"x".repeat(11 << 20)), page("後")].concat();
+        let (texts, faults) = read_bytes("a.wet", &bytes);
+        assert_eq!((texts, faults.len(), faults[0].kind), (vec!["後".to_owned()], 1, FaultKind::TooLarge));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_damage_makes_it_panic_or_deliver_more(at in 0usize..300, byte: u8, cut in 0usize..300) {
+            let mut bytes = [page("первая"), page("вторая"), page("третья")].concat();
+            let index = at % bytes.len();
+            bytes[index] = byte;
+            bytes.truncate(bytes.len() - cut % 200);
+            let (texts, _) = read_bytes("a.wet", &bytes);
+            proptest::prop_assert!(texts.len() <= 3);
+        }
+    }
+}
