@@ -20,10 +20,12 @@ mod encoding;
 mod measure;
 mod metadata;
 mod opt_out;
+mod page_kind;
 mod render;
 mod select;
 mod signals;
 mod tag;
+mod wide;
 
 pub use dom::Limits;
 pub use encoding::{Decoded, count_mojibake, decode};

@@ -114,7 +114,7 @@ pub(crate) fn read(dom: &Dom) -> Metadata {
     // A window's title holds the site's name before or behind the page's.
     for title in page.titles.clone() {
         let parts = title.split(['|', '–', '—', '»', '«', '·', '/']).flat_map(|it| it.split(" - ")).map(str::trim);
-        page.titles.extend(parts.filter(|part| part.chars().count() >= 12).map(str::to_owned));
+        page.titles.extend(parts.take(4).filter(|part| part.chars().count() >= 12).map(str::to_owned));
     }
     let from_window = window_title.map(|it| without_site(&it, page.site.as_deref()));
     page.title = meta_title.or(item.title).or(from_window).or(first_heading);

@@ -11,8 +11,10 @@ use crate::{
     dom::Dom,
     measure::{BLOCKS, Block, HEADINGS, Measures},
     metadata::Metadata,
+    page_kind,
     signals::Signals,
     tag::{Tag, TagSet},
+    wide,
 };
 
 /// What is kept of a page: the elements whose text is read, in order, and the nodes left out inside them.
@@ -64,7 +66,7 @@ pub(crate) struct Scores {
 
 impl Scores {
     /// What stands before `title` counts little.
-    fn of(dom: &Dom, measures: &Measures, dropped: &[bool], title: usize) -> Scores {
+    pub fn of(dom: &Dom, measures: &Measures, dropped: &[bool], title: usize) -> Scores {
         let mut good = vec![0.0; dom.len()];
         let mut sum = vec![0.0; dom.len()];
         for block in &measures.blocks {
@@ -117,7 +119,7 @@ impl Alike {
 }
 
 /// Marks a subtree.
-fn mark(dom: &Dom, flags: &mut [bool], node: usize) {
+pub(crate) fn mark(dom: &Dom, flags: &mut [bool], node: usize) {
     flags[node..dom.end(node)].fill(true);
 }
 
@@ -125,8 +127,15 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Sel
     let first = Scores::of(dom, measures, &measures.silent, 0);
     let title = find_title(dom, measures, metadata, &first);
     let strict = select_by(dom, measures, metadata, &first, title, true);
-    // Where template names leave next to nothing, they were misunderstood.
     let kept = strict.size(dom, measures);
+    let kind = page_kind::of(dom, measures, metadata);
+    if let Some(most) = kind.most_of_the_page(kept, title != 0) {
+        let wide = wide::select(dom, measures, &first, kind);
+        if f64::from(kept) < most * f64::from(wide.size(dom, measures)) {
+            return wide;
+        }
+    }
+    // Where template names leave next to nothing, they were misunderstood.
     if kept < 200 && f64::from(kept) < 0.5 * first.good[0] {
         let lenient = select_by(dom, measures, metadata, &first, title, false);
         if lenient.size(dom, measures) > 2 * kept {
@@ -381,12 +390,13 @@ impl Page<'_> {
         if is_above && may_lead && size.text < 900 && size.link_density() < 0.2 {
             let is_lead = |block: &Block| {
                 let heading = HEADINGS.has(dom.tag(block.element as usize));
-                (node..dom.end(node)).contains(&(block.first as usize))
-                    && block.size.text >= 60
+                block.size.text >= 60
                     && (block.ends || heading)
                     && !(heading && self.is_title(&dom.all_text(block.element as usize)))
             };
-            return self.measures.blocks.iter().any(is_lead);
+            let from = self.measures.blocks.partition_point(|block| (block.first as usize) < node);
+            let inside = |block: &&Block| (block.first as usize) < dom.end(node);
+            return self.measures.blocks[from..].iter().take_while(inside).any(is_lead);
         }
         if self.scores.sum[node] <= 30.0 {
             return false;
@@ -455,8 +465,11 @@ impl Page<'_> {
     /// Takes away what stands before the first and behind the last real text, titles, and headings of what was dropped.
     fn trim(&self, roots: &[usize], dropped: &mut [bool]) {
         let dom = self.dom;
-        let is_inside =
-            |block: &Block| roots.iter().any(|root| (*root..dom.end(*root)).contains(&(block.first as usize)));
+        let is_inside = |block: &Block| {
+            let first = block.first as usize;
+            let behind = roots.partition_point(|root| *root <= first);
+            behind > 0 && first < dom.end(roots[behind - 1])
+        };
         let blocks: Vec<&Block> = self.measures.blocks.iter().filter(|block| is_inside(block)).collect();
         let is_kept = |block: &Block, dropped: &[bool]| !dropped[block.first as usize];
         let is_real = |block: &Block| block_score(dom, block) >= 40.0;
