@@ -426,6 +426,7 @@ impl Page<'_> {
     }
 
     fn is_debris(&self, node: usize, text: u32) -> bool {
+        let dom = self.dom;
         let (tag, signals, size) = (self.dom.tag(node), self.measures.signals[node], self.measures.sizes[node]);
         let share = f64::from(size.text) / f64::from(text.max(1));
         if size.text == 0 || tag == Tag::BLOCKQUOTE {
@@ -459,7 +460,13 @@ impl Page<'_> {
         if tag == Tag::FORM && share < 0.2 {
             return true;
         }
-        tag == Tag::P && density > 0.8 && size.text > 15
+        // "Read also: another article", between the paragraphs.
+        let is_pointer = density > 0.5 && size.links == 1 && size.text < 250 && {
+            let label = dom.inside(node).find(|it| self.measures.sizes[*it].text > 0 && dom.tag(*it) == Tag::TEXT);
+            label.is_some_and(|it| self.measures.sizes[it].link == 0 && dom.text(it).trim_end().ends_with(':'))
+        };
+        let is_line = matches!(tag, Tag::P | Tag::H2 | Tag::H3 | Tag::H4 | Tag::DIV);
+        (is_line && is_pointer) || (tag == Tag::P && density > 0.8 && size.text > 15)
     }
 
     /// Takes away what stands before the first and behind the last real text, titles, and headings of what was dropped.

@@ -108,7 +108,7 @@ const WORDS: &[(Signals, &str)] = &[
         Signals::BYLINE,
         "byline bylines author authors authorbox authorinfo postmeta entrymeta dateline timestamp datetime postdate \
          pubdate contributor contributors writer bio authorbio published publish articlemeta storymeta metadata postinfo \
-         pubinfo",
+         pubinfo postmetadata postdetails entryinfo",
     ),
     (Signals::HIDDEN, "visuallyhidden screenreader noprint printonly invisible offscreen noscript"),
     (

@@ -1,0 +1,101 @@
+//! Whole pages, written for these tests: what must come out, and what must not.
+
+use extract::{Limits, Page};
+
+fn page(html: &str) -> Page {
+    extract::page(html, &Limits::default())
+}
+
+const ARTICLE: &str = r##"<!doctype html><html lang="de"><head><title>Herzinfarkt: Ursachen und Behandlung | Beispielklinik</title>
+<meta property="og:type" content="article"><meta property="og:site_name" content="Beispielklinik">
+<meta property="article:published_time" content="2024-03-05T10:00:00+01:00"></head><body class="single has-sidebar">
+<header class="site-header"><a href="/">Beispielklinik</a><nav><ul><li><a href="/a">Aktuelles</a><li><a href="/k">Kontakt</a></ul></nav></header>
+<div class="cookie-banner"><p>Wir verwenden Cookies, um Ihnen die bestmögliche Erfahrung auf unserer Website zu bieten. Mehr dazu.</p></div>
+<main><article class="post"><h1>Herzinfarkt: Ursachen und Behandlung</h1><p class="byline">Von der Redaktion, 5. März 2024</p>
+<div class="share-buttons"><a href="#">Teilen</a> <a href="#">Merken</a></div>
+<div class="entry-content"><p>Ein Herzinfarkt entsteht, wenn ein Herzkranzgefäß verstopft und der Muskel dahinter keinen Sauerstoff bekommt.</p>
+<h2>Laborwerte</h2><p>Troponin &gt; 14&nbsp;ng/l spricht dafür, ebenso Leukozyten &ge; 11 &times; 10<sup>9</sup>/l; CO<sub>2</sub> bleibt oft normal.</p>
+<ul><li>Druck in der Brust</li><li>Atemnot, auch in Ruhe</li></ul>
+<table><tr><th>Wert</th><th>Grenze</th></tr><tr><td>α-Amylase</td><td>&lt; 100 U/l</td></tr></table>
+<p>Lesen Sie auch: <a href="/x">Vorhofflimmern, was nun zu tun ist und was nicht</a></p>
+<p>Behandelt wird mit einem Katheter, der das Gefäß öffnet, und mit Medikamenten, die das Gerinnsel auflösen.</p></div>
+<section class="related"><h3>Das könnte Sie auch interessieren</h3><a href="/1">Schlaganfall erkennen und richtig handeln</a></section>
+<section id="comments"><h3>Kommentare</h3><p>Danke für den sehr hilfreichen Artikel, er hat mir wirklich weitergeholfen, als ich ihn brauchte.</p></section>
+</article></main><aside class="sidebar"><p>Unsere Sprechstunde ist montags bis freitags von acht bis zwölf Uhr geöffnet.</p></aside>
+<footer><p>© Beispielklinik, Impressum und Datenschutz, alle Angaben ohne Gewähr auf Vollständigkeit.</p></footer></body></html>"##;
+
+#[test]
+fn an_article_is_its_text_and_nothing_around_it() {
+    let page = page(ARTICLE);
+    assert_eq!(
+        page.text,
+        "Ein Herzinfarkt entsteht, wenn ein Herzkranzgefäß verstopft und der Muskel dahinter keinen Sauerstoff bekommt.\n\n\
+         Laborwerte\n\nTroponin > 14 ng/l spricht dafür, ebenso Leukozyten ≥ 11 × 10⁹/l; CO₂ bleibt oft normal.\n\n\
+         Druck in der Brust\nAtemnot, auch in Ruhe\n\nWert | Grenze\nα-Amylase | < 100 U/l\n\n\
+         Behandelt wird mit einem Katheter, der das Gefäß öffnet, und mit Medikamenten, die das Gerinnsel auflösen."
+    );
+    assert_eq!(page.metadata.title.as_deref(), Some("Herzinfarkt: Ursachen und Behandlung"));
+    assert_eq!((page.metadata.date.as_deref(), page.metadata.language.as_deref()), (Some("2024-03-05"), Some("de")));
+}
+
+#[test]
+fn text_without_spaces_is_weighed_by_its_characters() {
+    let html = "<title>心筋梗塞</title><body><div id=menu><a href=/>ホーム</a><a href=/b>診療科</a></div><div id=honbun>\
+                <p>心筋梗塞とは、心臓に血液を送る冠動脈が詰まり、心筋が壊死する病気です。</p>\
+                <p>症状は胸の痛み、冷や汗、吐き気などで、すぐに救急車を呼ぶ必要があります。</p></div>\
+                <div class=footer>著作権は当院に帰属します。</div>";
+    let text = page(html).text;
+    assert!(text.starts_with("心筋梗塞とは") && text.ends_with("必要があります。"), "{text}");
+}
+
+#[test]
+fn all_posts_of_a_thread_are_text() {
+    let post =
+        |text: &str| format!("<div class='forum-post'><div class=author>x</div><div class=message>{text}</div></div>");
+    let posts = [
+        "My father takes metformin 500 mg twice a day and wonders about the dose in the evening.",
+        "Ask the doctor first, but taking it with the meal helped me against the nausea a lot.",
+        "The leaflet says the same: with or after meals, and never a double dose for a forgotten one.",
+        "Thank you all, he will try it with dinner from tomorrow on and report back next week.",
+    ];
+    let html = format!("<title>Metformin</title><body><nav><a href=/>Index</a></nav>{}", posts.map(post).concat());
+    let text = page(&html).text;
+    assert!(posts.iter().all(|post| text.contains(post)) && !text.contains("Index"), "{text}");
+}
+
+#[test]
+fn what_is_not_shown_is_not_text() {
+    let html = "<p>Shown, since it is a sentence of some length that anybody can read.</p>\
+                <div style='display: none'>hidden one</div><p hidden>hidden two</p><script>var hidden = 3;</script>\
+                <template><p>hidden four</p></template><noscript>hidden five</noscript><!-- hidden six -->";
+    assert_eq!(page(html).text, "Shown, since it is a sentence of some length that anybody can read.");
+}
+
+/// Sizes that would take hours if any step were quadratic.
+#[test]
+fn hostile_pages_cost_what_they_weigh() {
+    let pages = [
+        "<div>".repeat(200_000),
+        "<p class=lead>a".repeat(100_000),
+        format!(
+            "<h1>x</h1>{}<div><p>{}</div>",
+            "<div>Some lead of a page that ends. ".repeat(300),
+            "word, ".repeat(9000)
+        ),
+        "<b><p>".repeat(50_000),
+        "<table><tr><td>".repeat(50_000),
+        "<a href=x><h2>".repeat(50_000),
+        format!("<p {}>x", "a=b ".repeat(200_000)),
+        "&amp".repeat(200_000),
+        "<!--".repeat(100_000),
+        "<script><!--<script>".repeat(20_000),
+        "<li class='comment related'><blockquote>text ".repeat(30_000),
+    ];
+    for html in pages {
+        let whole = page(&html);
+        assert!(whole.text.len() <= html.len() * 2);
+        assert_eq!(whole, page(&html));
+    }
+    let cut = extract::page(&"<p>a".repeat(1000), &Limits { nodes: 100, ..Limits::default() });
+    assert!(cut.cut && cut.text.len() < 400);
+}
