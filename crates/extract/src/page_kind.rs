@@ -29,7 +29,7 @@ impl PageKind {
             PageKind::Forum => Some(0.9),
             PageKind::Catalogue => Some(0.8),
             // Where the page's title stands above a text of some length, that is the text, whatever lies around it.
-            PageKind::Unknown if has_title && kept >= 400 => None,
+            PageKind::Unknown if has_title && kept >= 250 => None,
             PageKind::Unknown => Some(if has_title { 0.35 } else { 0.5 }),
         }
     }

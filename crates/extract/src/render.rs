@@ -125,7 +125,7 @@ fn walk(dom: &Dom, selection: &Selection, root: usize, writer: &mut Writer) {
             let tag = dom.tag(node);
             if BLOCKS.has(tag) {
                 writer.pending = writer.pending.max(Break::Line);
-            } else if tag != Tag::TEXT {
+            } else if !matches!(tag, Tag::TEXT | Tag::RT | Tag::RP | Tag::SCRIPT | Tag::STYLE) {
                 writer.space = true;
             }
             node = dom.end(node);

@@ -410,8 +410,11 @@ impl Page<'_> {
             return true;
         }
         let share = self.scores.sum[node] / self.scores.sum[root].max(1.0);
-        let is_summary = self.measures.signals[node].has(Signals::SUMMARY) && is_above && size.text < 700;
-        is_summary || (share >= 0.25 && level < 3 && size.link_density() < 0.15)
+        let is_summary = self.measures.signals[node].has(Signals::SUMMARY) && is_above && size.text < 1500;
+        is_summary
+            || (share >= if size.link_density() < 0.05 { 0.15 } else { 0.25 }
+                && level < 3
+                && size.link_density() < 0.15)
     }
 
     fn prune(&self, root: usize, text: u32, dropped: &mut [bool]) {
@@ -493,6 +496,9 @@ impl Page<'_> {
                 drop(block, dropped);
             }
         }
+        let is_salutation = |block: &Block| {
+            tag_of(block) == Tag::P && dom.text(block.last as usize).trim_end().ends_with([',', '\u{ff0c}'])
+        };
         for block in &blocks {
             if !is_kept(block, dropped) {
                 continue;
@@ -500,8 +506,11 @@ impl Page<'_> {
             if is_real(block) {
                 break;
             }
-            let is_scrap =
-                !HEADINGS.has(tag_of(block)) && block.size.text < 100 && !block.ends && !is_listed(tag_of(block));
+            let is_scrap = !HEADINGS.has(tag_of(block))
+                && block.size.text < 100
+                && !block.ends
+                && !is_listed(tag_of(block))
+                && !is_salutation(block);
             if is_scrap || tag_of(block) == Tag::H1 {
                 drop(block, dropped);
             }

@@ -138,7 +138,7 @@ const WORDS: &[(Signals, &str)] = &[
     (Signals::LIST, "list grid listing listings archive results feed stream cards items tiles collection"),
     (
         Signals::SUMMARY,
-        "summary excerpt intro lead lede standfirst dek subtitle subheadline deck abstract sapo chapo vorspann teasertext kicker",
+        "chapeau sommario sumario bajada perex preface entradilla preamble ingress anleser summary excerpt intro lead lede standfirst dek subtitle subheadline deck abstract sapo chapo vorspann teasertext kicker",
     ),
     (Signals::TITLE, "title headline heading entrytitle posttitle"),
     (
