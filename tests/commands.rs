@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::support::{Workspace, medcorpus, need_model};
 
 /// Every command, as typed.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["build"],
     &["plan"],
     &["work"],
     &["explain"],
+    &["extract"],
     &["check"],
     &["stages"],
     &["audit"],

@@ -15,3 +15,4 @@ mod mmedc;
 mod samples;
 mod support;
 mod tidy;
+mod web;

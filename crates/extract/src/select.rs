@@ -3,9 +3,9 @@
 //! Each block of text gets a score: long sentences count for, links and scraps against. The main text is the smallest
 //! element that holds nearly all of the score; what template names, links and structure speak against is taken out of it.
 
-use std::{collections::HashMap, hash::BuildHasherDefault};
+use std::collections::BTreeMap;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     dom::Dom,
@@ -93,11 +93,11 @@ impl Scores {
 }
 
 /// What all elements of one class hold together: a name that most of the text bears speaks against none of it.
-struct Alike(HashMap<u64, f64, BuildHasherDefault<Xxh3>>);
+struct Alike(BTreeMap<u64, f64>);
 
 impl Alike {
     fn of(dom: &Dom, measures: &Measures, scores: &Scores) -> Alike {
-        let mut alike = Alike(HashMap::default());
+        let mut alike = Alike(BTreeMap::new());
         for node in 1..dom.len() {
             if measures.signals[node].has(AGAINST)
                 && scores.good[node] > 0.0

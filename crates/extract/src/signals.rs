@@ -3,9 +3,7 @@
 //! Names are cut into words (`entryContent`, `entry-content` and `entry_content` are all *entry content*), and words are
 //! looked up: the words of page templates are much the same over the whole web, since a few dozen programs write them.
 
-use std::{collections::HashMap, hash::BuildHasherDefault, sync::OnceLock};
-
-use xxhash_rust::xxh3::Xxh3;
+use std::sync::OnceLock;
 
 use crate::{
     dom::Dom,
@@ -161,20 +159,27 @@ const WORDS: &[(Signals, &str)] = &[
     ),
 ];
 
-type Words = HashMap<&'static str, Signals, BuildHasherDefault<Xxh3>>;
-
-fn words() -> &'static Words {
-    static WORDS_BY_NAME: OnceLock<Words> = OnceLock::new();
+/// All words with their signals, sorted.
+fn words() -> &'static [(&'static str, Signals)] {
+    static WORDS_BY_NAME: OnceLock<Vec<(&str, Signals)>> = OnceLock::new();
     WORDS_BY_NAME.get_or_init(|| {
-        let mut words = Words::default();
-        for (signal, names) in WORDS {
-            for name in names.split_ascii_whitespace() {
-                let entry = words.entry(name).or_default();
-                *entry = entry.with(*signal);
+        let pairs = WORDS.iter().flat_map(|(signal, names)| names.split_ascii_whitespace().map(|name| (name, *signal)));
+        let mut words: Vec<(&str, Signals)> = pairs.collect();
+        words.sort_unstable_by_key(|(name, _)| *name);
+        words.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 = kept.1.with(next.1);
             }
-        }
+            is_same
+        });
         words
     })
+}
+
+fn look_up(word: &[u8]) -> Option<Signals> {
+    let words = words();
+    words.binary_search_by(|(name, _)| name.as_bytes().cmp(word)).ok().map(|index| words[index].1)
 }
 
 /// The signals of one element: of its class, id, role and data attributes.
@@ -220,7 +225,6 @@ fn property_says_body(dom: &Dom, node: usize) -> bool {
 
 /// The signals of a class or id attribute.
 fn of_name(value: &str) -> Signals {
-    let words = words();
     let mut signals = Signals::default();
     // A name longer than this is a style sheet in disguise (utility classes), which says little.
     for name in value.split_ascii_whitespace().take(24) {
@@ -231,11 +235,11 @@ fn of_name(value: &str) -> Signals {
         let mut word = [0u8; 24];
         let mut whole = [0u8; 40];
         let (mut length, mut whole_length) = (0, 0);
-        let mut look_up = |word: &[u8]| {
+        let mut add = |word: &[u8]| {
             if word.len() >= 2
-                && let Some(found) = std::str::from_utf8(word).ok().and_then(|word| words.get(word))
+                && let Some(found) = look_up(word)
             {
-                signals = signals.with(*found);
+                signals = signals.with(found);
             }
         };
         let mut was_lower = false;
@@ -243,7 +247,7 @@ fn of_name(value: &str) -> Signals {
             let is_separator = !byte.is_ascii_alphanumeric();
             let is_upper = byte.is_ascii_uppercase();
             if is_separator || (is_upper && was_lower) {
-                look_up(&word[..length]);
+                add(&word[..length]);
                 length = 0;
             }
             was_lower = byte.is_ascii_lowercase();
@@ -259,9 +263,9 @@ fn of_name(value: &str) -> Signals {
                 }
             }
         }
-        look_up(&word[..length]);
+        add(&word[..length]);
         if whole_length > length {
-            look_up(&whole[..whole_length]);
+            add(&whole[..whole_length]);
         }
     }
     signals

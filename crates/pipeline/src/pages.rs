@@ -85,6 +85,7 @@ pub fn extract_pages(
     let mut batch = Batch { jobs: Vec::new(), bytes: 0, pool: &pool, visit };
     for path in paths {
         let mut files = Vec::new();
+        std::fs::metadata(path).map_err(|error| source::Error::Io { path: path.clone(), error })?;
         if path.is_dir() {
             list(path, &mut files).map_err(|error| source::Error::Io { path: path.clone(), error })?;
             files.sort();

@@ -569,6 +569,120 @@ mod tests {
         assert_eq!(seen, [("<urn:uuid:861c>".to_owned(), "http://a.example/心".to_owned(), "ja".to_owned())]);
     }
 
+    /// Addresses of the pages, and faults, of a file read in splits of `target` bytes.
+    fn read_web(name: &str, bytes: &[u8], target: u64) -> (Vec<String>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let input = inputs(&Description::anonymous(&path), &path).unwrap().remove(0);
+        let container = Arc::new(input.container.clone());
+        let (mut seen, mut faults) = (Vec::new(), Vec::new());
+        for split in splits(&input, target).unwrap() {
+            let mut to_text = |page: &WebPage<'_>| {
+                let body = String::from_utf8_lossy(page.body).into_owned();
+                Ok(PageText { text: format!("{} {body}", page.media_type) })
+            };
+            read(&input, &container, &split, Some(&mut to_text), &mut |record| match record {
+                Ok(document) => seen.push(format!("{} {}", document.origin.place, document.text)),
+                Err(fault) => faults.push(format!("{}: {}", fault.place, fault.message)),
+            })
+            .unwrap();
+        }
+        (seen, faults)
+    }
+
+    fn answer(number: usize) -> Vec<u8> {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8\r\n\r\n<p>心筋 {number}");
+        record("response", &text, &format!("WARC-Target-URI: http://a.example/{number}\r\n"))
+    }
+
+    #[test]
+    fn answers_are_pages_with_the_range_of_their_member_and_splits_share_them_out() {
+        let members: Vec<Vec<u8>> = (0..40).map(|number| gzip(&answer(number))).collect();
+        let bytes = members.concat();
+        let mut offset = 0;
+        let expected: Vec<String> = members
+            .iter()
+            .enumerate()
+            .map(|(number, member)| {
+                let place = format!("record={offset}+{} text/html <p>心筋 {number}", member.len());
+                offset += member.len();
+                place
+            })
+            .collect();
+        for target in [u64::MAX, 3000, 1000, 100] {
+            let (seen, faults) = read_web("a.warc.gz", &bytes, target);
+            assert_eq!((&seen, faults.len()), (&expected, 0), "{target}");
+        }
+        let (plain, _) = read_web("a.warc", &(0..40).flat_map(answer).collect::<Vec<u8>>(), 100);
+        assert_eq!((plain.len(), plain[0].starts_with("bytes=0+")), (40, true));
+        let (one_member, _) = read_web("b.warc.gz", &gzip(&(0..40).flat_map(answer).collect::<Vec<u8>>()), 100);
+        assert_eq!(one_member, plain);
+    }
+
+    #[test]
+    fn a_wrong_checksum_costs_its_record_and_is_named_by_its_range() {
+        let mut members: Vec<Vec<u8>> = (0..5).map(|number| gzip(&answer(number))).collect();
+        let checksum = members[2].len() - 6;
+        members[2][checksum] ^= 1;
+        let before = members[0].len() + members[1].len();
+        let (seen, faults) = read_web("a.warc.gz", &members.concat(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (4, 1), "{faults:?}");
+        let range = format!("a.warc.gz#record={before}+{}: ", members[2].len());
+        assert!(faults[0].starts_with(&range) && faults[0].contains("is damaged"), "{faults:?}");
+        let (seen, faults) =
+            read_web("a.warc.gz", &[members[0].clone(), vec![7; 900], members[1].clone()].concat(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (2, 1), "{faults:?}");
+    }
+
+    #[test]
+    fn redirects_images_and_requests_are_passed_over() {
+        let other = |kind: &str, text: &str| record(kind, text, "WARC-Target-URI: http://a.example/\r\n");
+        let parts = [
+            other("request", "GET / HTTP/1.1\r\n\r\n"),
+            other("response", "HTTP/1.1 301 Moved\r\nContent-Type: text/html\r\n\r\n<p>moved"),
+            other("response", "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n\u{89}PNG"),
+            other("revisit", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"),
+            record("resource", "<p>心", "WARC-Target-URI: file:///a.html\r\nContent-Type: text/html\r\n"),
+        ];
+        let (seen, faults) = read_web("a.warc", &parts.concat(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (1, 0), "{seen:?} {faults:?}");
+        assert!(seen[0].ends_with("text/html <p>心"), "{seen:?}");
+    }
+
+    #[test]
+    fn records_of_the_older_format_are_read_and_found_again() {
+        let page = |number: usize, extra: usize| {
+            let body = format!("HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>сердце {number}");
+            let length = body.len() + extra;
+            format!("http://a.example/{number} 127.0.0.1 20240305100000 text/html {length}\n{body}\n")
+        };
+        let version = "1 0 Example\nURL IP-address Archive-date Content-type Archive-length\n";
+        let first = format!("filedesc://a.arc 0.0.0.0 20240305100000 text/plain {}\n{version}\n", version.len());
+        let bytes = [first.clone(), page(0, 0), page(1, 0), page(2, 0)].concat();
+        let (seen, faults) = read_web("a.arc", bytes.as_bytes(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (3, 0), "{seen:?} {faults:?}");
+        let bytes = [first, page(0, 0), page(1, 9), page(2, 0)].concat();
+        let (seen, faults) = read_web("a.arc", bytes.as_bytes(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (2, 1), "{seen:?} {faults:?}");
+    }
+
+    #[test]
+    fn a_dictionary_in_front_of_zstd_frames_is_used() {
+        let samples: Vec<Vec<u8>> = (0..200).map(answer).collect();
+        let dictionary = zstd::dict::from_samples(&samples, 4000).unwrap();
+        let mut bytes = [0x5d, 0x2a, 0x4d, 0x18].to_vec();
+        bytes.extend((dictionary.len() as u32).to_le_bytes());
+        bytes.extend(&dictionary);
+        for number in 0..3 {
+            bytes.extend(
+                zstd::bulk::Compressor::with_dictionary(3, &dictionary).unwrap().compress(&answer(number)).unwrap(),
+            );
+        }
+        let (seen, faults) = read_web("a.warc.zst", &bytes, u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (3, 0), "{faults:?}");
+    }
+
     #[test]
     fn damage_between_records_costs_one_fault_and_reading_goes_on() {
         let broken = page("длина").iter().map(|byte| if *byte == b'L' { b'X' } else { *byte }).collect();
