@@ -63,7 +63,8 @@ fn decode_with<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Decoded<'a> 
 }
 
 fn detect(bytes: &[u8]) -> &'static Encoding {
-    if std::str::from_utf8(bytes).is_ok() {
+    // With an escape character, what looks like ASCII may be ISO-2022-JP.
+    if !bytes.contains(&0x1b) && std::str::from_utf8(bytes).is_ok() {
         return UTF_8;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
@@ -286,6 +287,8 @@ mod tests {
         assert_eq!(decode("\u{feff}<meta charset=big5>心".as_bytes(), Some("koi8-r")).encoding, "UTF-8");
         let japanese = encoding_rs::SHIFT_JIS.encode("心筋梗塞の症状と治療について説明します。").0;
         assert_eq!(decode(&japanese, None).encoding, "Shift_JIS");
+        let escaped = encoding_rs::ISO_2022_JP.encode("心筋梗塞の症状と治療について説明します。").0;
+        assert_eq!(decode(&escaped, None).encoding, "ISO-2022-JP");
         assert_eq!(decode(&japanese, Some("shift_jis")).text, "心筋梗塞の症状と治療について説明します。");
         assert_eq!(
             decode(b"<meta http-equiv=x content='text/html; charset=koi8-r'>\xe9", None).encoding,
