@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{Workspace, medcorpus, need_model};
 
 /// Every command, as typed.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["build"],
     &["plan"],
     &["work"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 11] = [
     &["audit"],
     &["verify"],
     &["schema"],
+    &["dedup"],
     &["language"],
     &["language", "import-mmedc"],
 ];

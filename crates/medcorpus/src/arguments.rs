@@ -46,6 +46,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Remove the duplicates of any parquet or JSON lines files
+    Dedup(crate::dedup::DedupArguments),
     /// Print the columns of every table that a build writes
     Schema,
     /// Work on the languages of `filters/`
@@ -70,6 +72,9 @@ pub struct Place {
     /// Threads; the bytes that come out do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Memory that finding duplicates may take for sorting, such as 4GiB; the bytes that come out do not depend on it
+    #[arg(long, default_value = "4GiB", value_parser = crate::dedup::parse_bytes)]
+    memory: u64,
 }
 
 impl Place {
@@ -78,10 +83,20 @@ impl Place {
     }
 
     pub fn jobs(&self) -> usize {
-        #[expect(clippy::disallowed_methods, reason = "this is --jobs, the one place where the number of cores counts")]
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.jobs.map_or_else(cores, usize::from)
+        jobs(self.jobs)
     }
+
+    /// Bytes.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+}
+
+/// What `--jobs` means, where it is given and where it is not.
+pub fn jobs(given: Option<u16>) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "this is --jobs, the one place where the number of cores counts")]
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    given.map_or_else(cores, usize::from)
 }
 
 fn out_or_default(out: &Option<PathBuf>, pipeline: &Path) -> PathBuf {

@@ -56,7 +56,7 @@ pub use description::{Description, Fields, Limits};
 pub use error::Error;
 pub use input::{Format, Input, inputs};
 pub use parquet_rows::columns;
-pub use split::{Split, check, read, splits};
+pub use split::{Split, check, lines, read, splits};
 
 #[doc(no_inline)]
 pub use document::{Document, Fault};
