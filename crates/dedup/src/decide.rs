@@ -203,7 +203,10 @@ mod tests {
         let (mut removals, mut refusals) = (BTreeMap::new(), Vec::new());
         for document in 0..texts.len() as u32 {
             let earlier: Vec<u32> = pairs.range((document, 0)..(document + 1, 0)).map(|pair| pair.1).collect();
-            let mut refused = |refusal| Ok(refusals.push(refusal));
+            let mut refused = |refusal| {
+                refusals.push(refusal);
+                Ok(())
+            };
             let Ok(removal) = decider.judge(document, &earlier, &mut evidence, &mut refused);
             removals.extend(removal.map(|removal| (document, removal)));
         }

@@ -321,7 +321,7 @@ impl Table {
         let mask = self.slots.len() - 1;
         let mut place = hash as usize & mask;
         while self.slots[place].1 != 0 && self.slots[place].0 != hash {
-            place = place + 1 & mask;
+            place = (place + 1) & mask;
         }
         place
     }

@@ -37,7 +37,7 @@ impl Sketcher {
             let salt = mixed(round + 1);
             for hash in hashes {
                 let draw = mixed(hash ^ salt);
-                let bin = if round < bins { (draw >> 32) * bins >> 32 } else { round - bins };
+                let bin = if round < bins { ((draw >> 32) * bins) >> 32 } else { round - bins };
                 let value = round << 32 | (draw & 0xffff_ffff);
                 let least = &mut self.values[bin as usize];
                 empty -= u64::from(*least == EMPTY);

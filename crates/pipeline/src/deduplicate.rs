@@ -199,6 +199,9 @@ struct Run<'a> {
 /// Consecutive parts of files: file and split.
 type Task = Vec<(usize, usize)>;
 
+/// What the records of a part are handed to.
+type Take<'t> = &'t mut dyn FnMut(Result<Document<'_>, Fault>) -> Result<(), Error>;
+
 /// What signing a task found.
 #[derive(Default)]
 struct Signed {
@@ -324,11 +327,7 @@ impl Run<'_> {
     }
 
     /// Reads the records of one part of a task. The reader cannot be stopped, so after an error it reads on for nobody.
-    fn read(
-        &self,
-        (file, split): (usize, usize),
-        take: &mut dyn FnMut(Result<Document<'_>, Fault>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn read(&self, (file, split): (usize, usize), take: Take<'_>) -> Result<(), Error> {
         let file = &self.files[file];
         let mut result = Ok(());
         source::read(&file.input, &file.container, &file.splits[split], &mut |record| {
@@ -536,8 +535,11 @@ impl GoneRows<'_> {
     }
 }
 
+/// Kept documents and for how many each stands.
+type Sizes = Vec<(u32, u32)>;
+
 /// Kept documents that stand for more than themselves, with how many, ascending; and the largest by name.
-fn clusters(removals: &[Removal], store: &EvidenceStore) -> Result<(Vec<(u32, u32)>, Vec<Cluster>), Error> {
+fn clusters(removals: &[Removal], store: &EvidenceStore) -> Result<(Sizes, Vec<Cluster>), Error> {
     let mut kept: Vec<u32> = removals.iter().map(|removal| removal.kept).collect();
     kept.sort_unstable();
     let sizes: Vec<(u32, u32)> = kept.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u32 + 1)).collect();

@@ -279,9 +279,12 @@ impl FileSource<'_> {
         }
         self.last += difference;
         let number = self.last & ((1 << self.bits) - 1);
-        Ok(Some(self.last >> self.bits << NUMBER_BITS | number + u128::from(self.first)))
+        Ok(Some(self.last >> self.bits << NUMBER_BITS | (number + u128::from(self.first))))
     }
 }
+
+/// What is handed each key with the numbers under it.
+type VisitGroup<'v> = &'v mut dyn FnMut(u128, &[u32]) -> Result<(), Error>;
 
 /// All records in order.
 pub(crate) struct Merged<'r> {
@@ -307,7 +310,7 @@ impl Merged<'_> {
     }
 
     /// Calls `visit` with each key and the numbers under it, ascending.
-    pub fn each_group(&mut self, visit: &mut dyn FnMut(u128, &[u32]) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn each_group(&mut self, visit: VisitGroup<'_>) -> Result<(), Error> {
         let mut numbers: Vec<u32> = Vec::new();
         let mut key = None;
         while let Some(record) = self.advance()? {
@@ -362,7 +365,10 @@ mod tests {
             }
             assert_eq!(runs.bytes_on_disk() > 0, memory != u64::MAX);
             let mut groups = Vec::new();
-            let mut each = |key: u128, numbers: &[u32]| Ok(groups.push((key, numbers.to_vec())));
+            let mut each = |key: u128, numbers: &[u32]| {
+                groups.push((key, numbers.to_vec()));
+                Ok(())
+            };
             runs.merged(&starts, 10_000).unwrap().each_group(&mut each).unwrap();
             drop(runs);
             assert_eq!(budget.0.load(Ordering::Relaxed), memory);

@@ -21,8 +21,8 @@ pub struct LinesWriter {
 }
 
 enum Writer {
-    Plain(BufWriter<NewFile>),
-    Gzip(BufWriter<GzEncoder<NewFile>>),
+    Plain(Box<BufWriter<NewFile>>),
+    Gzip(Box<BufWriter<GzEncoder<NewFile>>>),
     Zstd(Box<BufWriter<zstd::Encoder<'static, NewFile>>>),
 }
 
@@ -37,12 +37,15 @@ impl LinesWriter {
         let file = NewFile::create(path)?;
         let ending = path.extension().unwrap_or_default().to_string_lossy();
         let writer = match &*ending {
-            "gz" => Writer::Gzip(BufWriter::with_capacity(BUFFER, GzEncoder::new(file, flate2::Compression::fast()))),
+            "gz" => {
+                let encoder = GzEncoder::new(file, flate2::Compression::fast());
+                Writer::Gzip(Box::new(BufWriter::with_capacity(BUFFER, encoder)))
+            }
             "zst" => {
                 let encoder = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(Error::io(path))?;
                 Writer::Zstd(Box::new(BufWriter::with_capacity(BUFFER, encoder)))
             }
-            _ => Writer::Plain(BufWriter::with_capacity(BUFFER, file)),
+            _ => Writer::Plain(Box::new(BufWriter::with_capacity(BUFFER, file))),
         };
         Ok(LinesWriter { writer, path: path.to_owned(), lines: 0 })
     }
