@@ -1,7 +1,7 @@
 # All set-up and every check. A fresh Debian 12 needs `make` and a Rust toolchain; the rest is installed or named here.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-long lint bench clean-build
+.PHONY: help setup models demo test test-long lint bench bench-dedup clean-build
 
 MEDCORPUS := $(or $(CARGO_TARGET_DIR),target)/release/medcorpus
 
@@ -12,6 +12,10 @@ BENCH_MB ?= 200
 BENCH_MEDICAL ?= 0.01
 BENCH_REPS ?= 3
 BENCH_FLAGS ?=
+
+# For `make bench-dedup`: documents of the smallest size, and sentences of a document.
+DEDUP_DOCUMENTS ?= 62500
+DEDUP_SENTENCES ?= 24
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -40,6 +44,11 @@ bench: setup models ## measure the speed, beside the published filter with MMEDC
 	cargo build --release --locked
 	python3 tests/bench/bench.py --medcorpus $(MEDCORPUS) --mmedc '$(MMEDC)' --data '$(BENCH_DATA)' \
 	    --mb $(BENCH_MB) --medical $(BENCH_MEDICAL) --reps $(BENCH_REPS) $(BENCH_FLAGS)
+
+bench-dedup: setup ## how the removal of duplicates grows, to DEDUP_DOCUMENTS x 16
+	cargo build --release --locked
+	python3 tests/bench/dedup.py --medcorpus $(MEDCORPUS) --documents $(DEDUP_DOCUMENTS) \
+	    --sentences $(DEDUP_SENTENCES) --out build/bench-dedup
 
 clean-build: ## remove build/ (corpora, bench data); what cargo built stays
 	rm -rf build

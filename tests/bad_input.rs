@@ -280,9 +280,9 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a negative number",
-        change: |it| it.edit(PIPELINE, "rows = 8", "rows = -8"),
-        place: (PIPELINE, "rows = -8"),
-        says: &["-8"],
+        change: |it| it.edit(PIPELINE, "rows = 5", "rows = -5"),
+        place: (PIPELINE, "rows = -5"),
+        says: &["-5"],
     },
     Case {
         name: "no TOML",

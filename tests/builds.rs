@@ -112,7 +112,7 @@ fn planted_duplicates_go_and_no_other_medical_passage_does() {
         assert!(planted.contains_key(text(pair, "removed_id")), "{pair:?}");
         assert!(rank(text(pair, "kept_source")) <= rank(text(pair, "removed_source")), "{pair:?}");
         let exact = pair["similarity"].as_f64() == Some(1.0);
-        assert_eq!(text(pair, "kind"), if exact { "exact_duplicate" } else { "near_duplicate" });
+        assert_eq!(text(pair, "kind"), if exact { "exact" } else { "near" });
     }
 }
 

@@ -18,6 +18,7 @@ const COMMANDS: [&[&str]; 12] = [
     &["audit"],
     &["verify"],
     &["schema"],
+    &["dedup"],
     &["language"],
     &["language", "import-mmedc"],
 ];

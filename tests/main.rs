@@ -9,6 +9,7 @@ mod bad_input;
 mod builds;
 mod commands;
 mod crawl;
+mod dedup;
 mod identification;
 mod languages;
 mod mmedc;

@@ -1,8 +1,8 @@
 //! Which documents are duplicates of which kept document.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::{Shingles, Signature};
+use crate::{Comparer, Evidence, Settings, Templates};
 
 /// How two documents are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,15 +11,31 @@ pub enum DuplicateKind {
     Exact,
     /// Their shingles reach the similarity asked for.
     Near,
+    /// They reach it too, and what differs is mostly names, doses and other numbers.
+    Template,
 }
 
 impl DuplicateKind {
+    const ALL: [(DuplicateKind, &str, &str); 3] = [
+        (DuplicateKind::Exact, "exact", "exact_duplicate"),
+        (DuplicateKind::Near, "near", "near_duplicate"),
+        (DuplicateKind::Template, "template", "template_duplicate"),
+    ];
+
+    /// The name as it is written in the evidence.
+    pub fn as_str(self) -> &'static str {
+        DuplicateKind::ALL[self as usize].1
+    }
+
     /// The rule by which the document is rejected.
     pub fn rule(self) -> &'static str {
-        match self {
-            DuplicateKind::Exact => "exact_duplicate",
-            DuplicateKind::Near => "near_duplicate",
-        }
+        DuplicateKind::ALL[self as usize].2
+    }
+}
+
+impl fmt::Display for DuplicateKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
     }
 }
 
@@ -33,172 +49,241 @@ pub struct Removal {
     pub kind: DuplicateKind,
 }
 
-/// What `decide` found.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decision {
-    /// In the order of the removed documents.
-    pub removals: Vec<Removal>,
-    /// Pairs that a band proposed and the similarity refused.
-    pub refused_pairs: u64,
+/// A pair that a band proposed and the evidence refused.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refusal {
+    pub document: u32,
+    /// The kept document that it was compared with.
+    pub kept: u32,
+    pub similarity: f64,
+    /// Whether they are similar enough, but one template filled in twice.
+    pub is_template: bool,
 }
 
-/// The documents that share a band with another one, ascending: the only ones whose shingles `decide` will ask for.
-pub fn candidates(signatures: &[Signature]) -> Vec<u32> {
-    let groups = Groups::new(signatures);
-    let mut candidates: Vec<u32> = groups.members.iter().map(|(document, _)| *document).collect();
-    candidates.dedup();
-    candidates
-}
-
-/// Decides over all documents; `signatures[n]` is that of document `n`, and lower numbers are preferred.
+/// Calls `propose` with each two documents of a band's group that are to be compared: the later one, then the earlier.
 ///
-/// `shingles` gives the shingles of a document that `candidates` named. It is asked in ascending order of the document
-/// under judgement, so a caller may hold them all or fetch them as they are needed.
-pub fn decide<'a>(signatures: &[Signature], min_similarity: f64, shingles: &dyn Fn(u32) -> &'a Shingles) -> Decision {
-    let groups = Groups::new(signatures);
-    let mut decision = Decision::default();
-    // Kept documents by group, so far: a document is only ever compared with one that stays.
-    let mut kept_of: Vec<Vec<u32>> = vec![Vec::new(); groups.count];
-    let mut removed: BTreeMap<u32, Removal> = BTreeMap::new();
-    for own in groups.members.chunk_by(|a, b| a.0 == b.0) {
-        let document = own[0].0;
-        let mut others: Vec<u32> = own.iter().flat_map(|(_, group)| kept_of[*group].iter().copied()).collect();
-        others.sort_unstable();
-        others.dedup();
-        let mut best: Option<Removal> = None;
-        for kept in others {
-            let similarity = shingles(document).jaccard(shingles(kept));
-            if similarity < min_similarity {
-                decision.refused_pairs += 1;
-            } else if best.is_none_or(|best| similarity > best.similarity) {
-                best = Some(Removal { removed: document, kept, similarity, kind: DuplicateKind::Near });
-            }
-        }
-        match best {
-            Some(removal) => drop(removed.insert(document, removal)),
-            None => own.iter().for_each(|(_, group)| kept_of[*group].push(document)),
+/// Of a small group that is every pair. In a large one each document meets the first two and the four before it: where
+/// all of them repeat the first, that is enough, and the number of pairs stays in proportion to the documents.
+pub fn propose(group: &[u32], propose: &mut impl FnMut(u32, u32)) {
+    /// Groups up to this size are compared in full.
+    const SMALL: usize = 8;
+    for (place, later) in group.iter().enumerate().skip(1) {
+        let (first, before) =
+            if group.len() <= SMALL { (place, place) } else { (2.min(place), place.saturating_sub(4)) };
+        group[..first].iter().for_each(|earlier| propose(*later, *earlier));
+        group[before.max(first)..place].iter().for_each(|earlier| propose(*later, *earlier));
+    }
+}
+
+/// Decides over documents in the order of their numbers, of which lower ones are preferred.
+///
+/// It holds four bytes a document: the number of the one that stands for it, which is its own as long as it stays.
+pub struct Decider {
+    min_similarity: f64,
+    templates: Templates,
+    standing: Vec<u32>,
+    comparer: Comparer,
+    candidates: Vec<u32>,
+}
+
+impl Decider {
+    /// Nothing is decided of `documents` documents: they all stay.
+    pub fn new(settings: &Settings, documents: u32) -> Decider {
+        Decider {
+            min_similarity: settings.min_similarity,
+            templates: settings.templates,
+            standing: (0..documents).collect(),
+            comparer: Comparer::default(),
+            candidates: Vec::new(),
         }
     }
-    // A copy of a document that went as a near duplicate repeats the document which stayed in its place.
-    for (copy, first) in groups.copies {
-        let removal = match removed.get(&first) {
+
+    /// The document that stands for this one: itself, if it stays.
+    pub fn standing_for(&self, document: u32) -> u32 {
+        self.standing[document as usize]
+    }
+
+    /// Says that `copy` equals the earlier document `first`, which is no copy itself.
+    pub fn copy(&mut self, copy: u32, first: u32) {
+        self.standing[copy as usize] = first;
+    }
+
+    /// Judges a document against the earlier ones that it was proposed with. Where one of these has gone, the one that
+    /// stands for it is compared in its place, so a document only ever goes in favour of one that stays and that it was
+    /// itself found to be like. The first such one, in the order of preference, is the one that it repeats.
+    /// # Errors
+    /// Fails if the evidence of a document cannot be had.
+    pub fn judge<E>(
+        &mut self,
+        document: u32,
+        earlier: &[u32],
+        evidence: &mut dyn FnMut(u32) -> Result<Evidence, E>,
+        refused: &mut dyn FnMut(Refusal) -> Result<(), E>,
+    ) -> Result<Option<Removal>, E> {
+        self.candidates.clear();
+        self.candidates.extend(earlier.iter().map(|earlier| self.standing[*earlier as usize]));
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
+        self.candidates.retain(|candidate| *candidate < document);
+        if self.candidates.is_empty() {
+            return Ok(None);
+        }
+        let own = evidence(document)?;
+        self.comparer.judge(&own);
+        for kept in &self.candidates {
+            let found = self.comparer.compare(&own, &evidence(*kept)?, self.min_similarity);
+            let kind = match (found.similarity >= self.min_similarity, found.is_template) {
+                (true, false) => DuplicateKind::Near,
+                (true, true) if self.templates == Templates::Drop => DuplicateKind::Template,
+                (_, is_template) => {
+                    refused(Refusal { document, kept: *kept, similarity: found.similarity, is_template })?;
+                    continue;
+                }
+            };
+            self.standing[document as usize] = *kept;
+            return Ok(Some(Removal { removed: document, kept: *kept, similarity: found.similarity, kind }));
+        }
+        Ok(None)
+    }
+
+    /// The removal of a copy of `first`. `of_first` is the removal of that one, if it has gone: then the copy repeats the
+    /// document that stayed in its place. To be called once everything is judged.
+    pub fn removal_of_copy(&mut self, copy: u32, first: u32, of_first: Option<&Removal>) -> Removal {
+        let removal = match of_first {
             Some(of_first) => Removal { removed: copy, ..*of_first },
             None => Removal { removed: copy, kept: first, similarity: 1.0, kind: DuplicateKind::Exact },
         };
-        removed.insert(copy, removal);
-    }
-    decision.removals = removed.into_values().collect();
-    decision
-}
-
-/// The pairs that are proposed: groups of documents with the same band, and exact copies.
-struct Groups {
-    /// Document and group, for groups of at least two; sorted.
-    members: Vec<(u32, usize)>,
-    count: usize,
-    /// Each exact copy and the first document with that text; copies take no part in the groups.
-    copies: Vec<(u32, u32)>,
-}
-
-impl Groups {
-    fn new(signatures: &[Signature]) -> Groups {
-        let mut digests: Vec<(document::Digest, u32)> =
-            signatures.iter().enumerate().map(|(number, signature)| (signature.exact, number as u32)).collect();
-        digests.sort_unstable();
-        let mut copies = Vec::new();
-        let mut firsts = Vec::new();
-        for same in digests.chunk_by(|a, b| a.0 == b.0) {
-            firsts.push(same[0].1);
-            copies.extend(same[1..].iter().map(|(_, copy)| (*copy, same[0].1)));
-        }
-        copies.sort_unstable();
-        firsts.sort_unstable();
-
-        let bands = signatures.iter().map(|signature| signature.bands.len()).max().unwrap_or(0);
-        let mut members = Vec::new();
-        let mut count = 0;
-        let mut hashes: Vec<(u64, u32)> = Vec::new();
-        for band in 0..bands {
-            hashes.clear();
-            let hash = |first: &u32| signatures[*first as usize].bands.get(band).map(|hash| (*hash, *first));
-            hashes.extend(firsts.iter().filter_map(hash));
-            hashes.sort_unstable();
-            for group in hashes.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-                members.extend(group.iter().map(|(_, document)| (*document, count)));
-                count += 1;
-            }
-        }
-        members.sort_unstable();
-        Groups { members, count, copies }
+        self.standing[copy as usize] = removal.kept;
+        removal
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        convert::Infallible,
+    };
+
     use super::*;
-    use crate::{Settings, Shingle, Signer};
+    use crate::{Shingle, Signer};
     use proptest::prelude::*;
 
-    const SETTINGS: Settings = Settings { bands: 14, rows: 4, shingle_words: 2, shingle_chars: 5, min_similarity: 0.6 };
+    fn settings() -> Settings {
+        Settings { bands: 14, rows: 4, shingle_words: 2, min_similarity: 0.6, ..Settings::default() }
+    }
 
-    fn decide_texts(texts: &[&str]) -> Decision {
-        let signer = Signer::new(&SETTINGS);
-        let shingle = Shingle::Words(SETTINGS.shingle_words);
-        let signatures: Vec<Signature> = texts.iter().map(|text| signer.sign(text, shingle)).collect();
-        let shingles: Vec<Shingles> = texts.iter().map(|text| Shingles::of(text, shingle)).collect();
-        decide(&signatures, SETTINGS.min_similarity, &|document| &shingles[document as usize])
+    /// The whole of it in memory: a copy goes with the first of its kind, bands propose, evidence decides.
+    fn decide(texts: &[&str], settings: &Settings) -> (Vec<Removal>, Vec<Refusal>) {
+        let mut signer = Signer::new(settings);
+        let shingle = Shingle::Words(settings.shingle_words);
+        let mut decider = Decider::new(settings, texts.len() as u32);
+        let (mut firsts, mut groups) = (BTreeMap::new(), BTreeMap::<_, Vec<u32>>::new());
+        let mut copies = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            let (number, signature) = (number as u32, signer.sign(text, shingle));
+            let first = *firsts.entry(signature.exact).or_insert(number);
+            if first != number {
+                decider.copy(number, first);
+                copies.push((number, first));
+                continue;
+            }
+            for band in signature.bands.iter().enumerate() {
+                groups.entry((band.0, *band.1)).or_default().push(number);
+            }
+        }
+        let mut pairs = BTreeSet::new();
+        groups.values().for_each(|group| {
+            propose(group, &mut |later, earlier| {
+                pairs.insert((later, earlier));
+            })
+        });
+        let mut comparer = Comparer::default();
+        let mut evidence = |number: u32| Ok::<_, Infallible>(comparer.evidence(texts[number as usize], shingle));
+        let (mut removals, mut refusals) = (BTreeMap::new(), Vec::new());
+        for document in 0..texts.len() as u32 {
+            let earlier: Vec<u32> = pairs.range((document, 0)..(document + 1, 0)).map(|pair| pair.1).collect();
+            let mut refused = |refusal| {
+                refusals.push(refusal);
+                Ok(())
+            };
+            let Ok(removal) = decider.judge(document, &earlier, &mut evidence, &mut refused);
+            removals.extend(removal.map(|removal| (document, removal)));
+        }
+        for (copy, first) in copies {
+            let removal = decider.removal_of_copy(copy, first, removals.get(&first));
+            removals.insert(copy, removal);
+        }
+        (removals.into_values().collect(), refusals)
     }
 
     fn removed(texts: &[&str]) -> Vec<(u32, u32, &'static str)> {
-        decide_texts(texts)
-            .removals
-            .iter()
-            .map(|removal| (removal.removed, removal.kept, removal.kind.rule()))
-            .collect()
+        let of = |removal: &Removal| (removal.removed, removal.kept, removal.kind.as_str());
+        decide(texts, &settings()).0.iter().map(of).collect()
     }
 
     const LEAFLET: &str = "take one tablet in the morning with a glass of water and do not drive a car";
 
     #[test]
     fn the_first_of_equal_texts_stays() {
-        assert_eq!(removed(&[LEAFLET, "другой текст", &LEAFLET.to_uppercase()]), [(2, 0, "exact_duplicate")]);
+        assert_eq!(removed(&[LEAFLET, "другой текст", &LEAFLET.to_uppercase()]), [(2, 0, "exact")]);
     }
 
     #[test]
     fn near_duplicates_go_and_their_copies_with_them() {
         let longer = format!("{LEAFLET} today");
-        assert_eq!(
-            removed(&[LEAFLET, &longer, &longer, "other words entirely here"]),
-            [(1, 0, "near_duplicate"), (2, 0, "near_duplicate")]
-        );
+        let texts = [LEAFLET, &longer, &longer, "other words entirely here"];
+        assert_eq!(removed(&texts), [(1, 0, "near"), (2, 0, "near")]);
     }
 
     #[test]
     fn there_are_no_chains() {
         // a ~ b and b ~ c, but a and c are too far apart: b goes, a and c stay.
-        let words: Vec<String> = (0..40).map(|number| format!("w{number}")).collect();
+        let words: Vec<String> = ('a'..='e').flat_map(|a| ('a'..='h').map(move |b| format!("{a}{b}"))).collect();
         let (a, b, c) = (words[0..30].join(" "), words[5..35].join(" "), words[10..40].join(" "));
-        let decision = decide_texts(&[&a, &b, &c]);
-        assert_eq!(
-            decision.removals.iter().map(|removal| (removal.removed, removal.kept)).collect::<Vec<_>>(),
-            [(1, 0)]
-        );
+        assert_eq!(removed(&[&a, &b, &c]), [(1, 0, "near")]);
+    }
+
+    #[test]
+    fn templates_stay_unless_they_are_to_go() {
+        let other = LEAFLET.replace("one tablet", "2 tablets of 10 mg").replace("glass of", "2");
+        let (a, b) = (LEAFLET.replace("one tablet", "1 tablets of 5 mg").replace("glass of", "3"), other);
+        let keep = Settings { min_similarity: 0.4, ..settings() };
+        let (removals, refusals) = decide(&[&a, &b], &keep);
+        assert!(removals.is_empty() && refusals.iter().all(|refusal| refusal.is_template), "{refusals:?}");
+        let removals = decide(&[&a, &b], &Settings { templates: Templates::Drop, ..keep }).0;
+        assert_eq!(removals.iter().map(|it| it.kind).collect::<Vec<_>>(), [DuplicateKind::Template]);
+    }
+
+    #[test]
+    fn a_large_group_costs_in_proportion() {
+        let group: Vec<u32> = (0..1000).collect();
+        let mut pairs = BTreeSet::new();
+        propose(&group, &mut |later, earlier| assert!(later > earlier && pairs.insert((later, earlier))));
+        assert!(pairs.len() < 6 * group.len());
+        let mut small = 0;
+        propose(&group[..8], &mut |_, _| small += 1);
+        assert_eq!(small, 28);
     }
 
     proptest! {
-        /// Whoever goes is proven to be like somebody who stays, and texts without a like one stay.
+        /// Whoever goes is proven to be like somebody who stays.
         #[test]
         fn every_removal_is_proven_against_a_kept_document(
             texts in prop::collection::vec("([a-c] ){0,12}", 1..25),
         ) {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let decision = decide_texts(&texts);
-            let gone: Vec<u32> = decision.removals.iter().map(|removal| removal.removed).collect();
-            for removal in &decision.removals {
+            let settings = settings();
+            let (removals, _) = decide(&texts, &settings);
+            let gone: Vec<u32> = removals.iter().map(|removal| removal.removed).collect();
+            let mut comparer = Comparer::default();
+            for removal in &removals {
                 prop_assert!(removal.kept < removal.removed && !gone.contains(&removal.kept));
-                let of = |number: u32| Shingles::of(texts[number as usize], Shingle::Words(SETTINGS.shingle_words));
-                let similarity = of(removal.removed).jaccard(&of(removal.kept));
-                prop_assert!(removal.kind == DuplicateKind::Exact || similarity >= SETTINGS.min_similarity);
+                let mut of = |number: u32| comparer.evidence(texts[number as usize], Shingle::Words(2));
+                let (first, second) = (of(removal.removed), of(removal.kept));
+                comparer.judge(&first);
+                let similarity = comparer.compare(&first, &second, 0.0).similarity;
+                prop_assert!(removal.kind == DuplicateKind::Exact || similarity >= settings.min_similarity);
             }
         }
     }

@@ -1,17 +1,24 @@
 //! Finds exact and near duplicates, and proves each pair.
 //!
-//! 1. [`Signer::sign`] makes of each text a digest of its normal form and the hashes of its MinHash bands.
-//! 2. [`decide`] lets equal digests and shared bands *propose* pairs, verifies each by the Jaccard similarity of the
-//!    shingles, and removes a document only in favour of one that is itself kept. There are no chains: if a is like b and
-//!    b like c, but a not like c, then a and c both stay.
+//! 1. [`Signer`] makes of each text a digest of its normal form and the hashes of the bands of its sketch.
+//! 2. Equal digests are exact copies. Documents that share a band are *proposed* to each other ([`propose`]).
+//! 3. [`Comparer`] makes [`Evidence`] of the texts that were proposed, and computes the Jaccard similarity of two.
+//! 4. [`Decider`] removes a document only in favour of one that is itself kept and that it was compared with. There are no
+//!    chains: if a is like b and b like c, but a not like c, then a and c both stay. Nor does it remove what is merely
+//!    the same template filled in with other names and numbers, unless asked to.
 //!
-//! Documents are numbered in the order of preference (source rank, then the order of the plan); of duplicates the lowest
-//! number stays. The result depends on the numbers and the texts alone, never on the order of arrival.
+//! Documents are numbered in the order of preference; of duplicates the lowest number stays. The result depends on the
+//! numbers and the texts alone, never on the order of arrival. Whoever calls keeps bands and evidence, in memory or on disk.
 
 mod decide;
+mod evidence;
+mod normal;
 mod shingles;
 mod signature;
+mod sketch;
+mod words;
 
-pub use decide::{Decision, DuplicateKind, Removal, candidates, decide};
-pub use shingles::{Shingle, Shingles};
-pub use signature::{Settings, Signature, Signer};
+pub use decide::{Decider, DuplicateKind, Refusal, Removal, propose};
+pub use evidence::{Comparer, Comparison, Evidence};
+pub use shingles::Shingle;
+pub use signature::{Settings, Signature, Signer, Templates};

@@ -1,10 +1,10 @@
 //! Signatures: what is kept of a text to find its duplicates later without the text.
 
-use document::{Digest, Hasher};
+use document::Digest;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Shingle, Shingles};
+use crate::{Shingle, shingles::Shingler, sketch::Sketcher};
 
 /// How duplicates are proposed and proven (`[duplicates]` of a pipeline).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,8 @@ use crate::{Shingle, Shingles};
 pub struct Settings {
     /// Bands of a signature: texts that share one whole band are compared.
     pub bands: usize,
-    /// MinHash values of a band. 14 bands of 8 rows propose a pair of Jaccard similarity s with 1 - (1 - s^8)^14.
+    /// Sketch values of a band. 14 bands of 5 rows propose a pair of Jaccard similarity s with 1 - (1 - s^5)^14: .92 at
+    /// .7 and .996 at .8.
     pub rows: usize,
     /// Words of a shingle.
     pub shingle_words: usize,
@@ -20,6 +21,36 @@ pub struct Settings {
     pub shingle_chars: usize,
     /// Jaccard similarity from which on a proposed pair is a duplicate, in 0..=1.
     pub min_similarity: f64,
+    /// What becomes of a document that differs from a kept one in names, doses or numbers alone.
+    #[serde(default)]
+    pub templates: Templates,
+}
+
+/// What becomes of documents that are one template filled in twice.
+///
+/// They stay by default. Two leaflets that differ in a drug's name and doses, two entries of a list of rare diseases with
+/// the same headings, two case reports on one form: each holds facts that the other does not, and which of them is right
+/// for a patient is exactly what differs. To keep one page too many costs some tokens; to drop one loses a medicine.
+/// Where a corpus is full of pages that differ in a date or a counter, `drop` is the better choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Templates {
+    #[default]
+    Keep,
+    Drop,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            bands: 14,
+            rows: 5,
+            shingle_words: 5,
+            shingle_chars: 5,
+            min_similarity: 0.7,
+            templates: Templates::Keep,
+        }
+    }
 }
 
 /// What a text leaves behind to be found by.
@@ -27,88 +58,73 @@ pub struct Settings {
 pub struct Signature {
     /// Of the text in normal form: lower case, white space as single blanks.
     pub exact: Digest,
-    /// One hash a band.
+    /// One hash a band; none of a text without a word (or character), which is only ever an exact duplicate.
     pub bands: Vec<u64>,
 }
 
-/// Makes signatures.
+/// Makes signatures. Equal settings give equal signatures for ever.
 pub struct Signer {
     rows: usize,
-    /// Multiplier and addend of each permutation.
-    permutations: Vec<(u64, u64)>,
+    shingler: Shingler,
+    sketcher: Sketcher,
 }
 
 impl Signer {
-    /// A signer with the permutations of these settings; equal settings give equal signatures for ever.
     pub fn new(settings: &Settings) -> Signer {
-        let number = |index: usize, salt: u64| xxh3_64_with_seed(&(index as u64).to_le_bytes(), salt);
-        let permutations = (0..settings.bands * settings.rows).map(|index| (number(index, 1) | 1, number(index, 2)));
-        Signer { rows: settings.rows, permutations: permutations.collect() }
+        let sketcher = Sketcher::new(settings.bands * settings.rows);
+        Signer { rows: settings.rows, shingler: Shingler::default(), sketcher }
     }
 
-    /// The signature of `text`. A text without a word (or character) has no bands, so it is only ever an exact duplicate.
-    pub fn sign(&self, text: &str, shingle: Shingle) -> Signature {
-        let shingles = Shingles::of(text, shingle);
-        let bands = if shingles.hashes().is_empty() { Vec::new() } else { self.bands(&shingles) };
-        Signature { exact: exact_digest(text), bands }
+    /// The signature of `text`.
+    pub fn sign(&mut self, text: &str, shingle: Shingle) -> Signature {
+        let mut bands = Vec::new();
+        let exact = self.sign_into(text, shingle, &mut bands);
+        Signature { exact, bands }
     }
 
-    fn bands(&self, shingles: &Shingles) -> Vec<u64> {
-        // Multiply-shift hashing (Dietzfelbinger et al. 1997, J. Algorithms 25(1)): the upper half of a·x + b.
-        let mut minima = vec![u32::MAX; self.permutations.len()];
-        for shingle in shingles.hashes() {
-            let shingle = shingle >> 32;
-            for (minimum, (multiplier, addend)) in minima.iter_mut().zip(&self.permutations) {
-                let value = (multiplier.wrapping_mul(shingle).wrapping_add(*addend) >> 32) as u32;
-                *minimum = value.min(*minimum);
-            }
+    /// Puts the bands of `text` into `bands` and gives its digest.
+    pub fn sign_into(&mut self, text: &str, shingle: Shingle, bands: &mut Vec<u64>) -> Digest {
+        bands.clear();
+        if let Some(values) = self.sketcher.sketch(self.shingler.read(text, shingle)) {
+            let rows = values.chunks(self.rows).enumerate();
+            bands.extend(rows.map(|(band, rows)| rows.iter().fold(band as u64, |seed, row| hash_row(*row, seed))));
         }
-        let band = |(number, rows): (usize, &[u32])| {
-            let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-            xxh3_64_with_seed(&bytes, number as u64)
-        };
-        minima.chunks(self.rows).enumerate().map(band).collect()
+        Digest::of(self.shingler.normal.as_str().as_bytes())
     }
 }
 
-fn exact_digest(text: &str) -> Digest {
-    let lowered = text.to_lowercase();
-    let mut hasher = Hasher::default();
-    for word in lowered.split_whitespace() {
-        hasher.update(word.as_bytes());
-        hasher.update(b" ");
-    }
-    hasher.finish()
+fn hash_row(row: u64, seed: u64) -> u64 {
+    xxh3_64_with_seed(&row.to_le_bytes(), seed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SETTINGS: Settings = Settings { bands: 14, rows: 8, shingle_words: 5, shingle_chars: 5, min_similarity: 0.7 };
-
     #[test]
     fn case_and_white_space_make_no_other_text() {
-        let signer = Signer::new(&SETTINGS);
-        let sign = |text| signer.sign(text, Shingle::Words(5));
+        let mut signer = Signer::new(&Settings::default());
+        let mut sign = |text| signer.sign(text, Shingle::Words(5));
         assert_eq!(sign("Take  one tablet\na day."), sign("take one TABLET a day."));
         assert_ne!(sign("take one tablet a day").exact, sign("take two tablets a day").exact);
         assert_eq!(sign(" … ").bands, []);
     }
 
     #[test]
-    fn permutations_never_change() {
-        // Signatures lie on disk; other permutations would make them worthless without anybody noticing.
-        let signature = Signer::new(&SETTINGS).sign("одна таблетка утром и одна вечером", Shingle::Words(5));
-        assert_eq!(signature.bands.len(), 14);
-        let again = Signer::new(&SETTINGS).sign("одна таблетка утром и одна вечером", Shingle::Words(5));
-        assert_eq!(signature, again);
+    fn signatures_never_change() {
+        // Signatures lie on disk; others would make them worthless without anybody noticing.
+        let mut signer = Signer::new(&Settings { bands: 2, rows: 2, ..Settings::default() });
+        let words = signer.sign("Одна таблетка утром и одна вечером, 2 раза", Shingle::Words(5));
+        let characters = signer.sign("急性心筋梗塞の診断", Shingle::Chars(5));
+        let form = |signature: &Signature| format!("{:x?} {}", signature.bands, signature.exact);
+        assert_eq!(form(&words), "[d6386f803fdba25, d24ba0262cfec7c4] 6efd24c3fa7c938f4ac7593aa53b102a");
+        assert_eq!(form(&characters), "[9718c672e3f9f835, 99c66158b4f3eb2a] f9995ac22d6d102efebfa98a88504ef4");
     }
 
     #[test]
     fn bands_are_shared_as_often_as_the_formula_says() {
-        // 400 pairs of sets of 120 numbers with similarity .6: 1 - (1 - .6^8)^14 = .21.
-        let signer = Signer::new(&SETTINGS);
+        // 400 pairs of texts of 120 words with similarity .6: 1 - (1 - .6^5)^14 = .678.
+        let mut signer = Signer::new(&Settings::default());
         let mut shared = 0;
         for pair in 0..400u64 {
             let words =
@@ -117,7 +133,7 @@ mod tests {
                 (signer.sign(&words(0, 80), Shingle::Words(1)), signer.sign(&words(20, 100), Shingle::Words(1)));
             shared += usize::from(a.bands.iter().zip(&b.bands).any(|(a, b)| a == b));
         }
-        // Standard deviation of the count is 8.1; four of them either way.
-        assert!((52..=117).contains(&shared), "{shared} of 400");
+        // Standard deviation of the count is 9.3; four of them either way.
+        assert!((234..=309).contains(&shared), "{shared} of 400");
     }
 }

@@ -48,6 +48,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Remove the duplicates of any parquet or JSON lines files
+    Dedup(crate::dedup::DedupArguments),
     /// Print the columns of every table that a build writes
     Schema,
     /// Work on the languages of `filters/`
@@ -72,6 +74,9 @@ pub struct Place {
     /// Threads; the bytes that come out do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Memory that finding duplicates may take for sorting, such as 4GiB; the bytes that come out do not depend on it
+    #[arg(long, default_value = "4GiB", value_parser = crate::dedup::parse_bytes)]
+    memory: u64,
 }
 
 impl Place {
@@ -82,9 +87,15 @@ impl Place {
     pub fn jobs(&self) -> usize {
         jobs_or_cores(self.jobs)
     }
+
+    /// Bytes.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
 }
 
-fn jobs_or_cores(jobs: Option<u16>) -> usize {
+/// What `--jobs` means, where it is given and where it is not.
+pub fn jobs_or_cores(jobs: Option<u16>) -> usize {
     #[expect(clippy::disallowed_methods, reason = "this is --jobs, the one place where the number of cores counts")]
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     jobs.map_or_else(cores, usize::from)

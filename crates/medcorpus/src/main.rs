@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bar;
+mod dedup;
 mod exit;
 mod explain;
 mod extract;
@@ -37,6 +38,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Stages { json } => stages(json),
         Command::Audit(arguments) => audit(&arguments),
         Command::Verify { out, json } => verify(&out, json),
+        Command::Dedup(arguments) => dedup::run(&arguments),
         Command::Schema => print(&pipeline::schema_text()),
         Command::Language { command: LanguageCommand::ImportMmedc(arguments) } => import::run(&arguments),
     }
@@ -46,8 +48,13 @@ fn build(arguments: &BuildArguments) -> Result<Exit, Failure> {
     let configuration = Configuration::load(&arguments.pipeline, &Overrides::default())?;
     let out = arguments.place.out(&arguments.pipeline);
     let progress = bar::Bar::new();
-    let build =
-        Build { configuration: &configuration, out: out.clone(), jobs: arguments.place.jobs(), progress: &progress };
+    let build = Build {
+        configuration: &configuration,
+        out: out.clone(),
+        jobs: arguments.place.jobs(),
+        memory: arguments.place.memory(),
+        progress: &progress,
+    };
     let summary = pipeline::build(&build)?;
     let audit = audit::of_build(&out)?;
     if arguments.json {
@@ -83,7 +90,13 @@ fn work(arguments: &WorkArguments) -> Result<Exit, Failure> {
     let configuration = Configuration::load(&arguments.pipeline, &Overrides::default())?;
     let progress = bar::Bar::new();
     let out = arguments.place.out(&arguments.pipeline);
-    let build = Build { configuration: &configuration, out, jobs: arguments.place.jobs(), progress: &progress };
+    let build = Build {
+        configuration: &configuration,
+        out,
+        jobs: arguments.place.jobs(),
+        memory: arguments.place.memory(),
+        progress: &progress,
+    };
     let found = pipeline::work(&build, &arguments.task)?;
     let what = if found == TaskState::Done { "was done already" } else { "is done" };
     print(&format!("task {} {what}\n", arguments.task))

@@ -6,7 +6,7 @@ use audit::{Audit, Difference};
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use document::{Kind, OutcomeKey, Tally};
 use filter::STAGES;
-use pipeline::{Expectation, Explanation, Plan, TaskState};
+use pipeline::{Deduplicated, Expectation, Explanation, Plan, TaskState};
 use serde_json::{Value, json};
 
 /// A table with a heading above each column; numbers stand to the right.
@@ -39,6 +39,23 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 const KINDS: [Kind; 4] = [Kind::Crawl, Kind::Book, Kind::Site, Kind::Corpus];
+
+/// What became of the documents of `dedup`.
+pub fn deduplicated(found: &Deduplicated) -> String {
+    let mut table = table(&["outcome", "documents", "share", "megabytes of text"], 1);
+    let mut row = |name: &str, count: &pipeline::Count| {
+        let megabytes = format!("{:.3}", count.text_bytes as f64 / 1e6);
+        let of_read = share(count.documents, found.read.documents);
+        table.add_row([name.to_owned(), grouped(count.documents), of_read, megabytes]);
+    };
+    row("kept", &found.kept);
+    found.removed.iter().for_each(|(kind, count)| row(&format!("removed as {kind}"), count));
+    if found.failed > 0 {
+        row("failed", &pipeline::Count { documents: found.failed, text_bytes: 0 });
+    }
+    row("read", &found.read);
+    with_title("Documents", &table)
+}
 
 /// Tokens by language and kind of source, as Qiu et al. 2024 print them; beside each the expected number, if there is one.
 pub fn composition(audit: &Audit, expectations: &[Expectation]) -> String {

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dedup::Signer;
 use document::{Digest, LanguageCode, OutcomeKey, Tallies};
 use filter::Chain;
 use rayon::prelude::*;
@@ -29,6 +28,9 @@ pub struct Build<'a> {
     pub out: PathBuf,
     /// Threads. The bytes that come out do not depend on it.
     pub jobs: usize,
+    /// Bytes that finding duplicates may take for sorting; the rest goes to disk. The bytes that come out do not depend
+    /// on it.
+    pub memory: u64,
     pub progress: &'a dyn Progress,
 }
 
@@ -197,7 +199,6 @@ impl<'a> Prepared<'a> {
         let judging = Judging {
             configuration: self.build.configuration,
             containers: &self.containers,
-            signer: self.build.configuration.duplicates.as_ref().map(Signer::new),
             out: &self.build.out,
             ledger: &self.ledger,
             progress: self.build.progress,
@@ -236,7 +237,7 @@ impl<'a> Prepared<'a> {
         // Its files have fixed names, so an entry of other inputs must not outlive them.
         self.ledger.retain(duplicates::PASS, &[])?;
         progress.begin("duplicates", 0);
-        let entry = duplicates::run(configuration, out, entries, &survivors, fingerprint)?;
+        let entry = duplicates::run(self.build, entries, &survivors, fingerprint)?;
         progress.end();
         Ok(((entry, survivors), TaskState::Open))
     }
@@ -299,7 +300,7 @@ impl<'a> Prepared<'a> {
         let below = |folder: &str, paths: &mut dyn Iterator<Item = &String>| -> Vec<String> {
             paths.filter_map(|path| path.strip_prefix(folder).map(str::to_owned)).collect()
         };
-        for folder in ["corpus/", "rejected/", "duplicates/"] {
+        for folder in ["corpus/", "rejected/", "duplicates/", "refused/"] {
             store::remove_others(&out.join(folder), &below(folder, &mut files.iter().map(|file| &file.path)))?;
         }
         let mut work = entries.iter().flat_map(|entry| entry.files.iter().map(|file| &file.path));

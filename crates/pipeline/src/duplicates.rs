@@ -1,24 +1,23 @@
-//! The barrier: which survivors repeat which. Writes `duplicates/part-00000.parquet` and `rejected/duplicates.parquet`.
-//!
-//! All signatures are held in memory, about 250 bytes a document at 14 bands; the texts of documents that share a band
-//! are read once, task by task, and held as shingles.
+//! The barrier: which survivors repeat which. Writes `duplicates/`, `refused/` and `rejected/duplicates.parquet`.
 
 use std::{collections::BTreeMap, path::Path};
 
-use dedup::{Decision, Shingles, Signature};
+use dedup::{Comparer, Evidence, Refusal, Removal};
 use document::{Digest, LanguageCode, Tally};
 use rayon::prelude::*;
-use store::{DocumentName, Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableReader, TableWriter};
+use store::{Entry, Histograms, Ledger, Rows, Table, TableReader, TableWriter};
 
 use crate::{
-    Configuration, Error,
+    Build, Error,
     fingerprint::Fingerprint,
     judge::{SIGNATURES, SURVIVORS, shingle},
+    matching::{self, EvidenceStore, Name, Proposed, Signatures, Space},
 };
 
 /// The barrier's folder in the ledger.
 pub(crate) const PASS: &str = "duplicates";
 pub(crate) const PAIRS: &str = "duplicates/part-00000.parquet";
+pub(crate) const REFUSED: &str = "refused/part-00000.parquet";
 pub(crate) const REJECTED: &str = "rejected/duplicates.parquet";
 
 /// The stage that a duplicate is counted under, though it is no stage of one document.
@@ -26,20 +25,22 @@ pub(crate) const STAGE: &str = "remove_duplicates";
 
 /// The survivors of all tasks, numbered in the order of preference.
 pub(crate) struct Survivors {
-    pub rows: Vec<SignatureRow>,
+    /// Language and size of each, all that the counts and the cutting of shards need.
+    pub rows: Vec<(LanguageCode, Tally)>,
     /// By place in the order of preference: the task's number in the plan, and the number of its first survivor.
     pub tasks: Vec<(usize, usize)>,
 }
 
 impl Survivors {
-    /// Loads the signatures of all tasks. `entries` is in the order of the plan, `order` the order of preference.
+    /// Loads what is needed of the survivors of all tasks. `entries` is in the order of the plan, `order` the order of
+    /// preference.
     pub fn load(out: &Path, entries: &[Entry], order: &[usize]) -> Result<Survivors, Error> {
         let mut survivors = Survivors { rows: Vec::new(), tasks: Vec::new() };
         for task in order {
             survivors.tasks.push((*task, survivors.rows.len()));
             let path = out.join(&entries[*task].files[SIGNATURES].path);
-            for batch in TableReader::open(&path, None)? {
-                let rows = store::signatures(&batch?);
+            for batch in TableReader::open(&path, Some(&store::SIZE_COLUMNS))? {
+                let rows = store::sizes(&batch?);
                 let rows = rows.map_err(|message| store::Error::Format { path: path.clone(), message })?;
                 survivors.rows.extend(rows);
             }
@@ -72,141 +73,152 @@ pub(crate) fn fingerprint(settings: &Option<dedup::Settings>, entries: &[Entry],
     fingerprint.finish()
 }
 
+/// A table of the barrier on its way to its file.
+struct Output {
+    name: &'static str,
+    rows: Rows,
+    writer: TableWriter,
+}
+
+impl Output {
+    fn create(out: &Path, name: &'static str, table: Table) -> Result<Output, Error> {
+        Ok(Output { name, rows: Rows::new(table), writer: TableWriter::create(&out.join(name), table, &[])? })
+    }
+
+    fn write_full(&mut self) -> Result<(), Error> {
+        Ok(self.writer.write_full(&mut self.rows)?)
+    }
+}
+
 /// Decides over all survivors and writes the evidence.
 /// # Errors
 /// Fails if survivors cannot be read or the tables not be written.
 pub(crate) fn run(
-    configuration: &Configuration,
-    out: &Path,
+    build: &Build<'_>,
     entries: &[Entry],
     survivors: &Survivors,
     fingerprint: Digest,
 ) -> Result<Entry, Error> {
-    let decision = match &configuration.duplicates {
-        Some(settings) => decide(configuration, settings, out, entries, survivors)?,
-        None => Decision::default(),
-    };
-    let min_similarity = configuration.duplicates.as_ref().map_or(1.0, |settings| settings.min_similarity);
-    let named: Vec<usize> =
-        decision.removals.iter().flat_map(|removal| [removal.removed as usize, removal.kept as usize]).collect();
-    let names = read_names(out, entries, survivors, &named)?;
-
-    let mut pairs = (Rows::new(Table::Duplicates), TableWriter::create(&out.join(PAIRS), Table::Duplicates, &[])?);
-    let mut rejected = (Rows::new(Table::Rejected), TableWriter::create(&out.join(REJECTED), Table::Rejected, &[])?);
+    let out = &build.out;
+    let mut pairs = Output::create(out, PAIRS, Table::Duplicates)?;
+    let mut refused = Output::create(out, REFUSED, Table::Refused)?;
+    let mut rejected = Output::create(out, REJECTED, Table::Rejected)?;
     let mut histograms = Histograms::default();
-    for removal in &decision.removals {
-        let (gone, kept) = (&names[&(removal.removed as usize)], &names[&(removal.kept as usize)]);
-        let reason = document::Reason {
-            stage: STAGE,
-            rule: removal.kind.rule(),
-            value: removal.similarity,
-            limit: min_similarity,
-        };
-        let language = survivors.rows[removal.removed as usize].language;
-        histograms.add(language, &reason);
-        store::push_duplicate(&mut pairs.0, gone, kept, removal.similarity, reason.rule);
-        store::push_duplicate_as_rejected(&mut rejected.0, gone, kept, language, &reason);
-        pairs.1.write_full(&mut pairs.0)?;
-        rejected.1.write_full(&mut rejected.0)?;
+    if let Some(settings) = &build.configuration.duplicates {
+        let space = Space::new(&out.join("work/scratch"), build.memory, build.jobs)?;
+        let barrier = Barrier { build, settings, entries, survivors };
+        barrier.decide(&space, &mut refused, &mut |removal, store| {
+            let name = |document: u32| Ok::<_, Error>(store.name(document)?.in_tables(document));
+            let (gone, kept) = (name(removal.removed)?, name(removal.kept)?);
+            let reason = document::Reason {
+                stage: STAGE,
+                rule: removal.kind.rule(),
+                value: removal.similarity,
+                limit: settings.min_similarity,
+            };
+            let language = survivors.rows[removal.removed as usize].0;
+            histograms.add(language, &reason);
+            store::push_duplicate(&mut pairs.rows, &gone, &kept, removal.similarity, removal.kind.as_str());
+            store::push_duplicate_as_rejected(&mut rejected.rows, &gone, &kept, language, &reason);
+            pairs.write_full()?;
+            rejected.write_full()
+        })?;
+        space.remove()?;
     }
     let mut files = Vec::new();
-    for ((mut rows, mut writer), name) in [(pairs, PAIRS), (rejected, REJECTED)] {
-        writer.write(&rows.take())?;
-        files.push(writer.finish(name.to_owned())?);
+    for mut output in [pairs, refused, rejected] {
+        output.writer.write(&output.rows.take())?;
+        files.push(output.writer.finish(output.name.to_owned())?);
     }
     let entry = Entry { task: PASS.to_owned(), fingerprint, tallies: Default::default(), histograms, files };
     Ledger::new(out).record(PASS, &entry)?;
     Ok(entry)
 }
 
-fn decide(
-    configuration: &Configuration,
-    settings: &dedup::Settings,
-    out: &Path,
-    entries: &[Entry],
-    survivors: &Survivors,
-) -> Result<Decision, Error> {
-    let signatures: Vec<Signature> =
-        survivors.rows.iter().map(|row| Signature { exact: row.exact, bands: row.bands.clone() }).collect();
-    let candidates: Vec<usize> = dedup::candidates(&signatures).into_iter().map(|number| number as usize).collect();
-    let boundaries: BTreeMap<LanguageCode, _> =
-        configuration.languages.iter().map(|language| (language.code, language.settings.word_boundaries)).collect();
-
-    let shingles_of_task = |place: usize| -> Result<Vec<(usize, Shingles)>, Error> {
-        let range = survivors.range(place);
-        let wanted = wanted_in(&candidates, &range);
-        let mut found = Vec::new();
-        each_row(out, &entries[survivors.tasks[place].0], wanted, range.start, &["text"], &mut |number, [text]| {
-            let language = survivors.rows[number].language;
-            found.push((number, Shingles::of(text, shingle(settings, boundaries.get(&language).copied()))));
-        })?;
-        Ok(found)
-    };
-    let found: Result<Vec<_>, Error> = (0..survivors.tasks.len()).into_par_iter().map(shingles_of_task).collect();
-    // Candidates ascend, and so do the tasks' numbers, so the lists laid end to end are in the order of the candidates.
-    let shingles: Vec<Shingles> = found?.into_iter().flatten().map(|(_, shingles)| shingles).collect();
-    let shingles_of = |number: u32| {
-        let place = candidates.binary_search(&(number as usize)).expect("decide asks for candidates only");
-        &shingles[place]
-    };
-    Ok(dedup::decide(&signatures, settings.min_similarity, &shingles_of))
+struct Barrier<'a> {
+    build: &'a Build<'a>,
+    settings: &'a dedup::Settings,
+    entries: &'a [Entry],
+    survivors: &'a Survivors,
 }
 
-/// Those of the ascending `numbers` that lie in `range`.
-fn wanted_in<'a>(numbers: &'a [usize], range: &std::ops::Range<usize>) -> &'a [usize] {
-    let start = numbers.partition_point(|number| *number < range.start);
-    let end = numbers.partition_point(|number| *number < range.end);
-    &numbers[start..end]
-}
-
-/// Reads columns of the wanted survivors of one task, in order. `first` is the number of the task's first survivor.
-fn each_row<const N: usize>(
-    out: &Path,
-    entry: &Entry,
-    wanted: &[usize],
-    first: usize,
-    columns: &[&str; N],
-    visit: &mut dyn FnMut(usize, [&str; N]),
-) -> Result<(), Error> {
-    let (Some(last), mut wanted) = (wanted.last(), wanted.iter().peekable()) else { return Ok(()) };
-    let path = out.join(&entry.files[SURVIVORS].path);
-    let mut number = first;
-    for batch in TableReader::open(&path, Some(columns))? {
-        let batch = batch?;
-        let wrong = |message| store::Error::Format { path: path.clone(), message };
-        let mut cells = Vec::new();
-        for column in columns {
-            cells.push(store::strings(&batch, column).map_err(wrong)?.collect::<Vec<_>>());
-        }
-        while let Some(row) = wanted.next_if(|wanted| **wanted < number + batch.num_rows()) {
-            visit(*row, std::array::from_fn(|column| cells[column][*row - number]));
-        }
-        number += batch.num_rows();
-        if number > *last {
-            break;
-        }
+impl Barrier<'_> {
+    fn decide(
+        &self,
+        space: &Space,
+        refused: &mut Output,
+        removed: &mut dyn FnMut(&Removal, &EvidenceStore) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let places = 0..self.survivors.tasks.len();
+        let all = self.survivors.rows.len();
+        let documents = u32::try_from(all).map_err(|_| Error::TooManyDocuments { documents: all as u64 })?;
+        let budget = space.budget();
+        let signatures = Signatures::new(space, &budget)?;
+        places.clone().into_par_iter().try_for_each(|place| self.collect(place, &signatures))?;
+        let starts: Vec<u32> = self.survivors.tasks.iter().map(|(_, first)| *first as u32).collect();
+        let mut proposed = signatures.propose(&starts, documents)?;
+        let mut store = EvidenceStore::new(space)?;
+        places.into_par_iter().try_for_each(|place| self.take_evidence(place, &proposed, &store))?;
+        store.sort();
+        let mut refuse = |refusal: Refusal| {
+            let name = |document: u32| Ok::<_, Error>(store.name(document)?.in_tables(document));
+            let (document, kept) = (name(refusal.document)?, name(refusal.kept)?);
+            let reason = if refusal.is_template { "template" } else { "less_similar" };
+            store::push_refused(&mut refused.rows, &document, &kept, refusal.similarity, reason);
+            refused.write_full()
+        };
+        let removals = matching::decide(self.settings, &mut proposed, &store, &mut refuse)?;
+        removals.iter().try_for_each(|removal| removed(removal, &store))
     }
-    Ok(())
-}
 
-fn read_names(
-    out: &Path,
-    entries: &[Entry],
-    survivors: &Survivors,
-    numbers: &[usize],
-) -> Result<BTreeMap<usize, DocumentName>, Error> {
-    let mut numbers = numbers.to_vec();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let mut names = BTreeMap::new();
-    for (place, (task, first)) in survivors.tasks.iter().enumerate() {
-        let wanted = wanted_in(&numbers, &survivors.range(place));
-        each_row(out, &entries[*task], wanted, *first, &["id", "source", "locator"], &mut |number, cells| {
-            let [id, source, locator] = cells.map(str::to_owned);
-            names.insert(number, DocumentName { number: number as u64, id, source, locator });
-        })?;
+    /// Collects the signatures of the task at this place in the order of preference.
+    fn collect(&self, place: usize, signatures: &Signatures<'_>) -> Result<(), Error> {
+        let mut collector = signatures.collector(place);
+        let path = self.build.out.join(&self.entries[self.survivors.tasks[place].0].files[SIGNATURES].path);
+        let mut document = 0;
+        for batch in TableReader::open(&path, Some(&store::BAND_COLUMNS))? {
+            let rows = store::bands(&batch?);
+            for (exact, bands) in rows.map_err(|message| store::Error::Format { path: path.clone(), message })? {
+                collector.push(document, exact, &bands)?;
+                document += 1;
+            }
+        }
+        collector.finish()
     }
-    Ok(names)
+
+    /// Takes name and evidence of the survivors of one task that are involved.
+    fn take_evidence(&self, place: usize, proposed: &Proposed<'_>, store: &EvidenceStore) -> Result<(), Error> {
+        let range = self.survivors.range(place);
+        if !proposed.involved.has_any(range.start as u32..range.end as u32) {
+            return Ok(());
+        }
+        let path = self.build.out.join(&self.entries[self.survivors.tasks[place].0].files[SURVIVORS].path);
+        let mut writer = store.writer();
+        let mut comparer = Comparer::default();
+        let mut number = range.start;
+        for batch in TableReader::open(&path, Some(&["text", "id", "source", "locator"]))? {
+            let batch = batch?;
+            let wrong = |message| store::Error::Format { path: path.clone(), message };
+            let column = |name: &'static str| store::strings(&batch, name).map_err(wrong);
+            let rows = column("text")?.zip(column("id")?).zip(column("source")?.zip(column("locator")?));
+            for ((text, id), (source, locator)) in rows {
+                let document = number as u32;
+                if proposed.involved.has(document) {
+                    let language = self.build.configuration.language(self.survivors.rows[number].0);
+                    let boundaries = language.map(|language| language.settings.word_boundaries);
+                    let evidence = match proposed.compared.has(document) {
+                        true => comparer.evidence(text, shingle(self.settings, boundaries)),
+                        false => Evidence::default(),
+                    };
+                    let [id, source, locator] = [id, source, locator].map(str::to_owned);
+                    let name = Name { id, source, locator, text_bytes: text.len() as u64 };
+                    writer.push(document, &name, &evidence)?;
+                }
+                number += 1;
+            }
+        }
+        writer.finish()
+    }
 }
 
 /// Reads back what the barrier decided.
@@ -215,8 +227,8 @@ pub(crate) fn load(out: &Path) -> Result<Removed, Error> {
     let mut removed = Removed { rules: BTreeMap::new(), cluster_sizes: BTreeMap::new() };
     for batch in TableReader::open(&path, None)? {
         let pairs = store::duplicates(&batch?);
-        for (gone, kept, rule) in pairs.map_err(|message| store::Error::Format { path: path.clone(), message })? {
-            removed.rules.insert(gone as usize, rule);
+        for (gone, kept, kind) in pairs.map_err(|message| store::Error::Format { path: path.clone(), message })? {
+            removed.rules.insert(gone as usize, format!("{kind}_duplicate"));
             *removed.cluster_sizes.entry(kept as usize).or_insert(1) += 1;
         }
     }
@@ -232,8 +244,8 @@ pub(crate) fn removed_tallies(
     for (number, rule) in &removed.rules {
         let place = survivors.tasks.partition_point(|(_, first)| first <= number) - 1;
         // Tasks without survivors share their first number with the next task; the last of them has the document.
-        let row = &survivors.rows[*number];
-        tallies.entry(survivors.tasks[place].0).or_default().push((row.language, rule.clone(), row.size));
+        let (language, size) = survivors.rows[*number];
+        tallies.entry(survivors.tasks[place].0).or_default().push((language, rule.clone(), size));
     }
     tallies
 }

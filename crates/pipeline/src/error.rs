@@ -25,6 +25,9 @@ pub enum Error {
     /// A bug: some record was counted twice or not at all.
     #[error("task {task} read {read} records but accounts for {counted}; please report this")]
     Unaccounted { task: String, read: u64, counted: u64 },
+    /// Documents are numbered with 32 bits.
+    #[error("there are {documents} documents, and at most {} can be compared in one run", u32::MAX)]
+    TooManyDocuments { documents: u64 },
     #[error("the threads of the build could not be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
 }
@@ -36,6 +39,12 @@ impl From<document::DataFileError> for Error {
 }
 
 impl Error {
+    /// For `map_err` at a call that touches a file of the scratch folder.
+    pub(crate) fn scratch(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_owned();
+        move |error| store::Error::Io { path, error }.into()
+    }
+
     /// Whether the user has to change what was asked for, before any work can be done.
     pub fn is_configuration(&self) -> bool {
         match self {

@@ -26,7 +26,6 @@ pub(crate) const REJECTED: usize = 2;
 pub(crate) struct Judging<'a> {
     pub configuration: &'a Configuration,
     pub containers: &'a Containers,
-    pub signer: Option<Signer>,
     pub out: &'a Path,
     pub ledger: &'a Ledger,
     pub progress: &'a dyn Progress,
@@ -65,6 +64,7 @@ impl Judging<'_> {
 /// The three tables of a task, and its counts.
 struct Output<'a> {
     judging: &'a Judging<'a>,
+    signer: Option<Signer>,
     survivors: (Rows, TableWriter),
     signatures: (Rows, TableWriter),
     rejected: (Rows, TableWriter),
@@ -88,7 +88,8 @@ impl<'a> Output<'a> {
         }
         let [survivors, signatures, rejected] = <[_; 3]>::try_from(created).ok().expect("three tables were created");
         let (tallies, histograms) = Default::default();
-        Ok(Output { judging, survivors, signatures, rejected, tallies, histograms, read: 0 })
+        let signer = configuration.duplicates.as_ref().map(Signer::new);
+        Ok(Output { judging, signer, survivors, signatures, rejected, tallies, histograms, read: 0 })
     }
 
     fn take(
@@ -136,7 +137,7 @@ impl<'a> Output<'a> {
         let configuration = self.judging.configuration;
         let settings = configuration.language(language).map(|language| &language.settings);
         let script = settings.map_or("Zyyy", |settings| settings.script.as_str());
-        let (exact, bands) = match (&self.judging.signer, &configuration.duplicates) {
+        let (exact, bands) = match (&mut self.signer, &configuration.duplicates) {
             (Some(signer), Some(duplicates)) => {
                 let shingle = shingle(duplicates, settings.map(|settings| settings.word_boundaries));
                 let signature = signer.sign(&document.text, shingle);

@@ -8,26 +8,33 @@
 //! 3. The barrier (`duplicates`): which survivors repeat which.
 //! 4. Pass 2 (`shards`): survivors that repeat nothing, by language, cut by tokens.
 //!
+//! [`deduplicate`] removes the duplicates of anybody's files, by the same matching and without a pipeline.
+//!
 //! A task is done when its fingerprint is in the ledger. Resuming after a crash, building again after a change and
 //! sharing the work between machines are all that one rule.
 
 mod build;
 mod check;
 mod configuration;
+mod deduplicate;
 mod duplicates;
 mod error;
 mod explain;
 mod fingerprint;
 mod judge;
+mod matching;
 mod pages;
 mod pipeline_file;
 mod plan;
 mod progress;
 mod shards;
+mod sorted_runs;
 
 pub use build::{Build, Summary, build, work};
 pub use check::check_folder;
 pub use configuration::{Configuration, Needs, Overrides};
+pub use dedup::{Settings as DuplicateSettings, Templates};
+pub use deduplicate::{Cluster, Count, Deduplicated, Deduplication, deduplicate, words_are_parted};
 pub use error::Error;
 pub use explain::{Explainer, Explanation};
 pub use pages::{ExtractedPage, extract_pages};

@@ -47,8 +47,8 @@ pub(crate) fn cut(configuration: &Configuration, survivors: &Survivors, removed:
         for (task, place) in &in_plan_order {
             let first = survivors.tasks[*place].1;
             for document in survivors.range(*place) {
-                let row = &survivors.rows[document];
-                if row.language != language || removed.rules.contains_key(&document) {
+                let (own_language, size) = survivors.rows[document];
+                if own_language != language || removed.rules.contains_key(&document) {
                     continue;
                 }
                 if tokens >= configuration.shard_tokens {
@@ -56,16 +56,16 @@ pub(crate) fn cut(configuration: &Configuration, survivors: &Survivors, removed:
                     shards.push(Shard { language, path, pieces: Vec::new(), documents: 0, bytes: 0 });
                     (number, tokens) = (number + 1, 0);
                 }
-                tokens += row.size.tokens;
+                tokens += size.tokens;
                 let shard = shards.last_mut().expect("a shard was begun");
                 shard.documents += 1;
-                shard.bytes += row.size.bytes;
+                shard.bytes += size.bytes;
                 if shard.pieces.last().is_none_or(|piece| piece.task != *task) {
                     shard.pieces.push(Piece { task: *task, rows: Vec::new() });
                 }
-                let size = removed.cluster_sizes.get(&document).copied().unwrap_or(1);
+                let cluster_size = removed.cluster_sizes.get(&document).copied().unwrap_or(1);
                 let piece = shard.pieces.last_mut().expect("a piece was begun");
-                piece.rows.push((document - first, size));
+                piece.rows.push((document - first, cluster_size));
             }
         }
     }

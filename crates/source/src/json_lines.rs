@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 
-use document::{Container, FaultKind, LanguageCode, Place};
+use document::{Container, Fault, FaultKind, LanguageCode, Place};
 use memchr::memchr;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -25,10 +25,40 @@ pub(crate) fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Err
 }
 
 pub(crate) fn read(input: &Input, container: &Arc<Container>, split: &Split, visit: Visit<'_>) -> Result<(), Error> {
+    let names = Names::new(&input.fields);
+    each_line(input, split, &mut |line| {
+        visit(match line {
+            Ok(Line { bytes, place, is_last }) => match parse(bytes, &names, is_last) {
+                Ok(record) => input.document(container, place, record),
+                Err((kind, message)) => Err(input.fault(kind, &place, message)),
+            },
+            Err(fault) => Err(fault),
+        });
+    })
+}
+
+/// One line that is not blank, without its line feed.
+pub(crate) struct Line<'w> {
+    pub bytes: &'w [u8],
+    pub place: Place,
+    /// Whether no line feed follows, so that the file may have been cut inside it.
+    pub is_last: bool,
+}
+
+/// Hands over each line of a split, or the fault that stands in its place: one for each record that `read` would visit.
+pub(crate) fn each_line(
+    input: &Input,
+    split: &Split,
+    visit: &mut dyn FnMut(Result<Line<'_>, Fault>),
+) -> Result<(), Error> {
     let mut window = if split.range.start == 0 {
         match Window::open(&input.path) {
             Ok(window) => window,
-            Err(trouble) => return whole_file(input, trouble, visit),
+            Err(Trouble::Machine(error)) => return Err(error),
+            Err(Trouble::Content(kind, message)) => {
+                visit(Err(input.fault(kind, &Place::Whole, message)));
+                return Ok(());
+            }
         }
     } else {
         behind_next_newline(&input.path, split.range.start - 1)?
@@ -39,30 +69,24 @@ pub(crate) fn read(input: &Input, container: &Arc<Container>, split: &Split, vis
         return Ok(());
     }
     let end = if window.is_plain() { split.range.end } else { u64::MAX };
-    let names = Names::new(&input.fields);
     let limit = input.limits.line_bytes();
     while window.offset() < end {
         let offset = window.offset();
         match next_line(&mut window, limit) {
-            Ok(Line::Whole { length, ending }) => {
-                let line = &window.bytes()[..length];
-                if !line.trim_ascii().is_empty() {
+            Ok(Next::Whole { length, ending }) => {
+                let bytes = &window.bytes()[..length];
+                if !bytes.trim_ascii().is_empty() {
                     let place = Place::Bytes { offset, length: length as u64 };
-                    let last = ending == 0;
-                    let record = parse(line, &names, last);
-                    visit(match record {
-                        Ok(record) => input.document(container, place, record),
-                        Err((kind, message)) => Err(input.fault(kind, &place, message)),
-                    });
+                    visit(Ok(Line { bytes, place, is_last: ending == 0 }));
                 }
                 window.consume(length + ending);
             }
-            Ok(Line::TooLong { length }) => {
+            Ok(Next::TooLong { length }) => {
                 let what = format!("a line of {length} bytes (four times the length of a document is allowed)");
                 let place = Place::Bytes { offset, length };
                 visit(Err(input.fault(FaultKind::TooLarge, &place, input.limits.too_large(&what))));
             }
-            Ok(Line::End) => break,
+            Ok(Next::End) => break,
             Err(Trouble::Machine(error)) => return Err(error),
             Err(Trouble::Content(kind, message)) => {
                 let length = window.offset() + window.bytes().len() as u64 - offset;
@@ -91,25 +115,25 @@ fn is_array(window: &Window) -> bool {
     window.bytes().trim_ascii_start().starts_with(b"[")
 }
 
-/// A line as `next_line` leaves it at the window's start; a line that is too long has been consumed.
-enum Line {
+/// What `next_line` found. It leaves a line at the window's start; a line that is too long has been consumed.
+enum Next {
     Whole { length: usize, ending: usize },
     TooLong { length: u64 },
     End,
 }
 
-fn next_line(window: &mut Window, limit: usize) -> Result<Line, Trouble> {
+fn next_line(window: &mut Window, limit: usize) -> Result<Next, Trouble> {
     let mut searched = 0;
     loop {
         if let Some(found) = memchr(b'\n', &window.bytes()[searched..]) {
-            return Ok(Line::Whole { length: searched + found, ending: 1 });
+            return Ok(Next::Whole { length: searched + found, ending: 1 });
         }
         searched = window.bytes().len();
         if searched > limit {
             break;
         }
         if window.more()? == 0 {
-            return Ok(if searched == 0 { Line::End } else { Line::Whole { length: searched, ending: 0 } });
+            return Ok(if searched == 0 { Next::End } else { Next::Whole { length: searched, ending: 0 } });
         }
     }
     let start = window.offset();
@@ -118,11 +142,11 @@ fn next_line(window: &mut Window, limit: usize) -> Result<Line, Trouble> {
             window.consume(found);
             let length = window.offset() - start;
             window.consume(1);
-            return Ok(Line::TooLong { length });
+            return Ok(Next::TooLong { length });
         }
         window.consume(window.bytes().len());
         if window.more()? == 0 {
-            return Ok(Line::TooLong { length: window.offset() - start });
+            return Ok(Next::TooLong { length: window.offset() - start });
         }
     }
 }

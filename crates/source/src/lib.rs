@@ -57,7 +57,7 @@ pub use description::{Description, Fields, Limits};
 pub use error::Error;
 pub use input::{Format, Input, inputs};
 pub use parquet_rows::columns;
-pub use split::{Split, check, read, read_pages, splits};
+pub use split::{Split, check, lines, read, read_pages, splits};
 pub use text_file::read_whole;
 pub use warc::{PageText, ToText, WebPage};
 

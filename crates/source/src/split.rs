@@ -83,6 +83,14 @@ fn read_any(
     }
 }
 
+/// The lines of one split of an input of JSON lines as they stand in the file, without their line feeds: one for each
+/// record that [`read`] visits, and none in place of one that could not be cut out.
+/// # Errors
+/// Fails if the file cannot be read at all.
+pub fn lines(input: &Input, split: &Split, visit: &mut dyn FnMut(Option<&[u8]>)) -> Result<(), Error> {
+    json_lines::each_line(input, split, &mut |line| visit(line.ok().map(|line| line.bytes)))
+}
+
 /// Finds a wrong name in `[fields]` before any work.
 /// # Errors
 /// Fails if the input has columns and one that is named is absent or of an unfit type. A file that cannot be understood

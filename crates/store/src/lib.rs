@@ -7,6 +7,7 @@ mod atomic;
 mod error;
 mod histogram;
 mod ledger;
+mod lines;
 mod lock;
 mod manifest;
 mod rows;
@@ -17,11 +18,13 @@ pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, re
 pub use error::Error;
 pub use histogram::{Histogram, Histograms};
 pub use ledger::{Entry, Ledger};
+pub use lines::LinesWriter;
 pub use lock::FolderLock;
 pub use manifest::{Composition, InputRecord, Manifest, SourceRecord};
 pub use rows::Rows;
 pub use schema::{
-    DocumentName, SignatureRow, Table, duplicates, push_document, push_duplicate, push_duplicate_as_rejected,
-    push_fault, push_rejected, push_signature, signatures, strings, text_form, with_cluster_sizes,
+    BAND_COLUMNS, DocumentName, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, push_document, push_duplicate,
+    push_duplicate_as_rejected, push_fault, push_refused, push_rejected, push_signature, sizes, strings, text_form,
+    with_cluster_sizes,
 };
-pub use table::{TableReader, TableWriter};
+pub use table::{TableReader, TableWriter, copy_rows};

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, UInt64Array, cast::AsArray, types::UInt64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array, cast::AsArray, types::UInt64Type};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use document::{Digest, Document, Fault, LanguageCode, Reason, Tally};
 
 use crate::rows::{Rows, Value};
@@ -22,6 +23,8 @@ pub enum Table {
     Signatures,
     /// Who removed whom.
     Duplicates,
+    /// Pairs that were proposed and not accepted.
+    Refused,
 }
 
 fn required(name: &str, data_type: DataType) -> Field {
@@ -101,6 +104,16 @@ impl Table {
                 required("similarity", Float64),
                 required("kind", Utf8),
             ],
+            Table::Refused => vec![
+                required("document_id", Utf8),
+                required("document_source", Utf8),
+                required("document_locator", Utf8),
+                required("kept_id", Utf8),
+                required("kept_source", Utf8),
+                required("kept_locator", Utf8),
+                required("similarity", Float64),
+                required("reason", Utf8),
+            ],
         };
         Arc::new(Schema::new(fields))
     }
@@ -122,6 +135,7 @@ impl Table {
             Table::Rejected => &["source", "language", "outcome", "stage", "rule", "limit"],
             Table::Signatures => &["language"],
             Table::Duplicates => &["removed_source", "kept_source", "kind"],
+            Table::Refused => &["document_source", "kept_source", "reason"],
         }
     }
 }
@@ -136,6 +150,7 @@ pub fn text_form() -> String {
         ("corpus/<language>/part-*.parquet", Table::Documents { token_ids: true }),
         ("rejected/*.parquet", Table::Rejected),
         ("duplicates/*.parquet", Table::Duplicates),
+        ("refused/*.parquet", Table::Refused),
         ("work/*/signatures.parquet", Table::Signatures),
     ];
     let mut text = String::new();
@@ -251,32 +266,45 @@ pub fn push_signature(rows: &mut Rows, row: &SignatureRow) {
     ]);
 }
 
-/// The signatures of a batch that `TableReader` read.
+/// The columns that [`sizes`] reads.
+pub const SIZE_COLUMNS: [&str; 4] = ["language", "bytes", "chars", "tokens"];
+
+/// Language and size of the survivors of a batch of the table `Signatures`.
 /// # Errors
-/// Fails if the batch is not of the table `Signatures`.
-pub fn signatures(batch: &RecordBatch) -> Result<Vec<SignatureRow>, String> {
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("column {name:?} is missing"));
-    let (exact, bands) = (column("exact")?, column("bands")?);
-    let (exact, bands) = (exact.as_binary_opt::<i32>(), bands.as_binary_opt::<i32>());
-    let language = column("language")?.as_string_opt::<i32>();
-    let integers = |name: &str| column(name).map(|column| column.as_primitive_opt::<UInt64Type>());
-    let (bytes, chars, tokens) = (integers("bytes")?, integers("chars")?, integers("tokens")?);
-    let (Some(exact), Some(bands), Some(language), Some(bytes), Some(chars), Some(tokens)) =
-        (exact, bands, language, bytes, chars, tokens)
-    else {
-        return Err("a column has another type than ours".to_owned());
+/// Fails if the batch is not of that table.
+pub fn sizes(batch: &RecordBatch) -> Result<Vec<(LanguageCode, Tally)>, String> {
+    let languages = strings(batch, "language")?;
+    let (bytes, chars, tokens) = (integers(batch, "bytes")?, integers(batch, "chars")?, integers(batch, "tokens")?);
+    let size = |(row, language): (usize, &str)| {
+        let size = Tally { documents: 1, bytes: bytes.value(row), chars: chars.value(row), tokens: tokens.value(row) };
+        Ok((LanguageCode::parse(language).map_err(|error| error.to_string())?, size))
     };
+    languages.enumerate().map(size).collect()
+}
+
+/// The columns that [`bands`] reads.
+pub const BAND_COLUMNS: [&str; 2] = ["exact", "bands"];
+
+/// Digest and bands of the survivors of a batch of the table `Signatures`.
+/// # Errors
+/// Fails if the batch is not of that table.
+pub fn bands(batch: &RecordBatch) -> Result<Vec<(Digest, Vec<u64>)>, String> {
+    let column = |name: &str| {
+        let column = batch.column_by_name(name).and_then(|column| column.as_binary_opt::<i32>());
+        column.ok_or_else(|| format!("column {name:?} of bytes is missing"))
+    };
+    let (exact, bands) = (column("exact")?, column("bands")?);
     let row = |row: usize| {
         let exact: [u8; 16] = exact.value(row).try_into().map_err(|_| "a digest has not 16 bytes".to_owned())?;
-        let bands = bands.value(row).chunks_exact(8);
-        Ok(SignatureRow {
-            exact: Digest(u128::from_le_bytes(exact)),
-            bands: bands.map(|band| u64::from_le_bytes(band.try_into().expect("chunks of 8"))).collect(),
-            language: LanguageCode::parse(language.value(row)).map_err(|error| error.to_string())?,
-            size: Tally { documents: 1, bytes: bytes.value(row), chars: chars.value(row), tokens: tokens.value(row) },
-        })
+        let bands = bands.value(row).as_chunks::<8>().0;
+        Ok((Digest(u128::from_le_bytes(exact)), bands.iter().map(|band| u64::from_le_bytes(*band)).collect()))
     };
     (0..batch.num_rows()).map(row).collect()
+}
+
+fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a UInt64Array, String> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    column.ok_or_else(|| format!("column {name:?} of numbers is missing"))
 }
 
 /// A document as the table of duplicates names it.
@@ -289,7 +317,7 @@ pub struct DocumentName {
     pub locator: String,
 }
 
-/// Appends a pair: `removed` repeats `kept`. `kind` is the rule by which it was removed.
+/// Appends a pair: `removed` repeats `kept`, and how.
 pub fn push_duplicate(rows: &mut Rows, removed: &DocumentName, kept: &DocumentName, similarity: f64, kind: &str) {
     rows.push(&[
         Value::Integer(removed.number),
@@ -302,6 +330,20 @@ pub fn push_duplicate(rows: &mut Rows, removed: &DocumentName, kept: &DocumentNa
         Value::Text(&kept.locator),
         Value::Float(similarity),
         Value::Text(kind),
+    ]);
+}
+
+/// Appends a pair that was proposed and refused, and why.
+pub fn push_refused(rows: &mut Rows, document: &DocumentName, kept: &DocumentName, similarity: f64, reason: &str) {
+    rows.push(&[
+        Value::Text(&document.id),
+        Value::Text(&document.source),
+        Value::Text(&document.locator),
+        Value::Text(&kept.id),
+        Value::Text(&kept.source),
+        Value::Text(&kept.locator),
+        Value::Float(similarity),
+        Value::Text(reason),
     ]);
 }
 
@@ -328,17 +370,13 @@ pub fn push_duplicate_as_rejected(
     ]);
 }
 
-/// Number of the removed document, number of the kept one, and rule, for each pair of a batch that `TableReader` read.
+/// Number of the removed document, number of the kept one, and kind, for each pair of a batch that `TableReader` read.
 /// # Errors
 /// Fails if the batch is not of the table `Duplicates`.
 pub fn duplicates(batch: &RecordBatch) -> Result<Vec<(u64, u64, String)>, String> {
-    let numbers = |name: &str| {
-        let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
-        column.ok_or_else(|| format!("column {name:?} of numbers is missing"))
-    };
-    let (removed, kept) = (numbers("removed_number")?, numbers("kept_number")?);
-    let rules = strings(batch, "kind")?;
-    Ok(rules.enumerate().map(|(row, rule)| (removed.value(row), kept.value(row), rule.to_owned())).collect())
+    let (removed, kept) = (integers(batch, "removed_number")?, integers(batch, "kept_number")?);
+    let kinds = strings(batch, "kind")?;
+    Ok(kinds.enumerate().map(|(row, kind)| (removed.value(row), kept.value(row), kind.to_owned())).collect())
 }
 
 /// A batch of documents with other cluster sizes: one number a row.
@@ -346,8 +384,29 @@ pub fn duplicates(batch: &RecordBatch) -> Result<Vec<(u64, u64, String)>, String
 /// Fails if there are more or fewer numbers than rows.
 pub fn with_cluster_sizes(batch: &RecordBatch, sizes: Vec<u64>) -> Result<RecordBatch, ArrowError> {
     let mut columns = batch.columns().to_vec();
-    columns[batch.schema().index_of("minhash_cluster_size")?] = Arc::new(UInt64Array::from(sizes));
+    columns[batch.schema().index_of(CLUSTER_SIZE)?] = Arc::new(UInt64Array::from(sizes));
     RecordBatch::try_new(batch.schema(), columns)
+}
+
+/// The name of the column with the size of a document's cluster.
+const CLUSTER_SIZE: &str = "minhash_cluster_size";
+
+/// Anybody's columns and ours for the size of a cluster, in place of one of that name if there is one.
+pub(crate) fn with_cluster_size_column(schema: &Schema) -> SchemaRef {
+    let others = schema.fields().iter().filter(|field| field.name() != CLUSTER_SIZE).cloned();
+    let fields: Vec<_> = others.chain([Arc::new(required(CLUSTER_SIZE, DataType::UInt64))]).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The rows of a batch that have a cluster size, in the form of `with_cluster_size_column`.
+pub(crate) fn kept_rows(batch: &RecordBatch, sizes: &[Option<u64>]) -> Result<RecordBatch, ArrowError> {
+    let mask = BooleanArray::from(sizes.iter().map(Option::is_some).collect::<Vec<bool>>());
+    let kept = filter_record_batch(batch, &mask)?;
+    let schema = with_cluster_size_column(&batch.schema());
+    let own = |field: &Arc<Field>| kept.column_by_name(field.name()).cloned();
+    let mut columns: Vec<ArrayRef> = schema.fields()[..schema.fields().len() - 1].iter().filter_map(own).collect();
+    columns.push(Arc::new(UInt64Array::from(sizes.iter().copied().flatten().collect::<Vec<u64>>())));
+    RecordBatch::try_new(schema, columns)
 }
 
 /// A string column of a batch of ours, by name.

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use parquet::{
     arrow::{
         ArrowWriter, ProjectionMask,
-        arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+        arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
     },
     basic::{Compression, ZstdLevel},
     file::{
@@ -19,6 +19,9 @@ use crate::{Error, FileRecord, Table, atomic::NewFile};
 
 /// zstd level 3: 156 MB/s a core, and level 9 saves less than a tenth.
 const ZSTD_LEVEL: i32 = 3;
+
+/// The same for copies of whole rows, which are to cost little.
+const COPY_ZSTD_LEVEL: i32 = 1;
 
 /// A row group ends at this many bytes in memory, so that a reader needs not much more for it.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -109,4 +112,48 @@ impl Iterator for TableReader {
     fn next(&mut self) -> Option<Self::Item> {
         self.batches.next().map(|batch| batch.map_err(Error::arrow(&self.path)))
     }
+}
+
+/// Copies those rows of anybody's parquet file that `wanted` gives a cluster size for, with all their columns, into the
+/// file that will be `to`; the size becomes the column `minhash_cluster_size`. `wanted` is asked for each row in order.
+/// `name` is the new file's path below the output folder.
+/// # Errors
+/// Fails if a row group with wanted rows cannot be read, or the new file not be written.
+pub fn copy_rows(
+    from: &Path,
+    to: &Path,
+    name: String,
+    wanted: &mut dyn FnMut(u64) -> Option<u64>,
+) -> Result<FileRecord, Error> {
+    let open = || File::open(from).map_err(Error::io(from));
+    let metadata = ArrowReaderMetadata::load(&open()?, Default::default()).map_err(Error::parquet(from))?;
+    let columns = crate::schema::with_cluster_size_column(metadata.schema());
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(COPY_ZSTD_LEVEL).map_err(Error::parquet(to))?))
+        .set_created_by(concat!("medcorpus ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
+    let file = NewFile::create(to)?;
+    let mut writer = ArrowWriter::try_new(file, columns, Some(properties.build())).map_err(Error::parquet(to))?;
+    let (mut first, mut rows) = (0, 0);
+    for group in 0..metadata.metadata().num_row_groups() {
+        let count = u64::try_from(metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
+        let mut sizes: Vec<Option<u64>> = (first..first + count).map(&mut *wanted).collect();
+        first += count;
+        if sizes.iter().all(Option::is_none) {
+            continue;
+        }
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone());
+        let batches = builder.with_row_groups(vec![group]).with_batch_size(READ_ROWS).build();
+        for batch in batches.map_err(Error::parquet(from))? {
+            let batch = batch.map_err(Error::arrow(from))?;
+            let rest = sizes.split_off(batch.num_rows().min(sizes.len()));
+            let own = std::mem::replace(&mut sizes, rest);
+            let kept = crate::schema::kept_rows(&batch, &own).map_err(Error::arrow(from))?;
+            rows += kept.num_rows() as u64;
+            writer.write(&kept).map_err(Error::parquet(to))?;
+        }
+    }
+    let (bytes, digest) = writer.into_inner().map_err(Error::parquet(to))?.commit()?;
+    Ok(FileRecord { path: name, bytes, digest, rows })
 }

@@ -1,0 +1,370 @@
+//! From signatures to decisions, within a given memory: which documents repeat which, proven by evidence.
+//!
+//! 1. [`Signatures`] collects digests and bands, sorted on disk where memory does not hold them.
+//! 2. [`Signatures::propose`] finds exact copies and the pairs that share a band.
+//! 3. [`EvidenceStore`] takes, on disk, the evidence and the name of each document that is concerned; the others' texts are
+//!    not looked at again.
+//! 4. [`decide`] judges document by document in the order of preference.
+//!
+//! Held in memory besides what `--memory` gives to sorting: 4 bytes a document, 16 a document concerned, 24 a removal.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use dedup::{Decider, Evidence, Refusal, Removal, Settings};
+use document::Digest;
+use store::DocumentName;
+
+use crate::{
+    Error,
+    sorted_runs::{Budget, Collector, ScratchFile, SortedRuns},
+};
+
+/// Memory and scratch space.
+pub(crate) struct Space {
+    pub folder: PathBuf,
+    /// Bytes for everything that grows with the input.
+    pub memory: u64,
+    pub jobs: usize,
+}
+
+impl Space {
+    /// Makes the scratch folder, empty.
+    pub fn new(folder: &Path, memory: u64, jobs: usize) -> Result<Space, Error> {
+        let space = Space { folder: folder.to_owned(), memory, jobs };
+        space.remove()?;
+        std::fs::create_dir_all(folder).map_err(Error::scratch(folder))?;
+        Ok(space)
+    }
+
+    /// Removes the scratch folder with what a killed run has left in it.
+    pub fn remove(&self) -> Result<(), Error> {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::scratch(&self.folder)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A quarter of the memory is for sorted runs that stay in it.
+    pub fn budget(&self) -> Budget {
+        Budget::new(self.memory / 4)
+    }
+
+    /// Another quarter is for the records that are being collected, shared by the jobs.
+    fn of_collector(&self) -> u64 {
+        self.memory / 4 / self.jobs.max(1) as u64
+    }
+
+    /// A sixteenth is for reading sorted runs.
+    fn of_merge(&self) -> u64 {
+        self.memory / 16
+    }
+}
+
+/// Bits of a band's hash that are kept. Two of a hundred million documents share 40 bits by chance 4,500 times a band, and
+/// then the evidence tells them apart.
+const BAND_BITS: u32 = 40;
+
+/// Bits of a digest that are kept: what a record has room for.
+const DIGEST_BITS: u32 = 96;
+
+/// Digests and bands of all documents.
+pub(crate) struct Signatures<'b> {
+    space: &'b Space,
+    budget: &'b Budget,
+    digests: SortedRuns<'b>,
+    bands: SortedRuns<'b>,
+}
+
+impl<'b> Signatures<'b> {
+    pub fn new(space: &'b Space, budget: &'b Budget) -> Result<Signatures<'b>, Error> {
+        let digests = SortedRuns::new(space.folder.join("digests"), budget)?;
+        let bands = SortedRuns::new(space.folder.join("bands"), budget)?;
+        Ok(Signatures { space, budget, digests, bands })
+    }
+
+    /// Collects the signatures of one task, whose documents are numbered from 0.
+    pub fn collector(&self, task: usize) -> SignatureCollector<'_, 'b> {
+        let memory = self.space.of_collector();
+        SignatureCollector {
+            digests: self.digests.collector(task, memory / 8),
+            bands: self.bands.collector(task, memory / 8 * 7),
+        }
+    }
+
+    /// Finds what has to be compared. `starts[task]` is the number of a task's first document.
+    pub fn propose(mut self, starts: &[u32], documents: u32) -> Result<Proposed<'b>, Error> {
+        let memory = self.space.of_merge();
+        let mut involved = Bits::new(documents);
+        let mut is_copy = Bits::new(documents);
+        let mut copies = Vec::new();
+        self.digests.merged(starts, memory)?.each_group(&mut |_, same| {
+            if let [first, others @ ..] = same
+                && !others.is_empty()
+            {
+                involved.set(*first);
+                for copy in others {
+                    involved.set(*copy);
+                    is_copy.set(*copy);
+                    copies.push((*copy, *first));
+                }
+            }
+            Ok(())
+        })?;
+        drop(self.digests);
+        copies.sort_unstable();
+        let mut pairs = SortedRuns::new(self.space.folder.join("pairs"), self.budget)?;
+        let mut collector = pairs.collector(0, self.space.of_collector() * self.space.jobs as u64);
+        let mut group = Vec::new();
+        self.bands.merged(starts, memory)?.each_group(&mut |_, same| {
+            // Copies go with the first of their kind.
+            group.clear();
+            group.extend(same.iter().copied().filter(|document| !is_copy.has(*document)));
+            let mut failed = Ok(());
+            dedup::propose(&group, &mut |later, earlier| {
+                if failed.is_ok() {
+                    failed = collector.push(u128::from(later), earlier);
+                }
+            });
+            failed
+        })?;
+        collector.flush()?;
+        drop(collector);
+        drop(self.bands);
+        let mut compared = Bits::new(documents);
+        pairs.merged(&[0], memory)?.each_group(&mut |later, earlier| {
+            for document in earlier.iter().copied().chain([later as u32]) {
+                involved.set(document);
+                compared.set(document);
+            }
+            Ok(())
+        })?;
+        Ok(Proposed { documents, copies, pairs, involved, compared, memory })
+    }
+}
+
+/// Collects the signatures of one task.
+pub(crate) struct SignatureCollector<'r, 'b> {
+    digests: Collector<'r, 'b>,
+    bands: Collector<'r, 'b>,
+}
+
+impl SignatureCollector<'_, '_> {
+    pub fn push(&mut self, document: u32, exact: Digest, bands: &[u64]) -> Result<(), Error> {
+        self.digests.push(exact.0 >> (128 - DIGEST_BITS), document)?;
+        for (band, hash) in bands.iter().enumerate() {
+            self.bands.push((band as u128) << BAND_BITS | u128::from(hash >> (64 - BAND_BITS)), document)?;
+        }
+        Ok(())
+    }
+
+    /// To be called after the task's last document.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.digests.flush()?;
+        self.bands.flush()
+    }
+}
+
+/// What has to be compared.
+pub(crate) struct Proposed<'b> {
+    documents: u32,
+    /// Each exact copy and the first document with that text, in the order of the copies.
+    copies: Vec<(u32, u32)>,
+    /// Later document, and the earlier ones that it is to be compared with.
+    pairs: SortedRuns<'b>,
+    /// The documents that a removal or comparison may name.
+    pub involved: Bits,
+    /// Those of them that are compared, so that their evidence is needed.
+    pub compared: Bits,
+    memory: u64,
+}
+
+/// One bit a document.
+pub(crate) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub fn new(documents: u32) -> Bits {
+        Bits(vec![0; documents as usize / 64 + 1])
+    }
+
+    pub fn set(&mut self, document: u32) {
+        self.0[document as usize / 64] |= 1 << (document % 64);
+    }
+
+    pub fn has(&self, document: u32) -> bool {
+        self.0[document as usize / 64] >> (document % 64) & 1 == 1
+    }
+
+    /// Whether one of these documents is in.
+    pub fn has_any(&self, documents: std::ops::Range<u32>) -> bool {
+        documents.into_iter().any(|document| self.has(document))
+    }
+}
+
+/// What a document is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub id: String,
+    pub source: String,
+    pub locator: String,
+    pub text_bytes: u64,
+}
+
+/// Names and evidence, on disk, by number of the document.
+pub(crate) struct EvidenceStore {
+    file: ScratchFile,
+    index: Mutex<Vec<Place>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    document: u32,
+    length: u32,
+    place: u64,
+}
+
+impl Name {
+    /// As the tables have it.
+    pub fn in_tables(self, document: u32) -> DocumentName {
+        DocumentName { number: u64::from(document), id: self.id, source: self.source, locator: self.locator }
+    }
+}
+
+/// Bytes that a task collects before they go to disk.
+const PIECE: usize = 1 << 20;
+
+/// Takes the evidence of one task.
+pub(crate) struct EvidenceWriter<'s> {
+    store: &'s EvidenceStore,
+    bytes: Vec<u8>,
+    places: Vec<Place>,
+    written: usize,
+}
+
+impl EvidenceStore {
+    pub fn new(space: &Space) -> Result<EvidenceStore, Error> {
+        Ok(EvidenceStore { file: ScratchFile::create(space.folder.join("evidence"))?, index: Mutex::default() })
+    }
+
+    pub fn writer(&self) -> EvidenceWriter<'_> {
+        EvidenceWriter { store: self, bytes: Vec::new(), places: Vec::new(), written: 0 }
+    }
+
+    /// To be called when all is written, before anything is read.
+    pub fn sort(&mut self) {
+        self.index.get_mut().unwrap_or_else(PoisonError::into_inner).sort_unstable();
+    }
+
+    fn get(&self, document: u32, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = index.binary_search_by_key(&document, |place| place.document).ok();
+        let place = found.map(|found| index[found]).ok_or_else(|| self.wrong(document))?;
+        drop(index);
+        buffer.resize(place.length as usize, 0);
+        self.file.read(buffer, place.place)
+    }
+
+    fn wrong(&self, document: u32) -> Error {
+        let message = format!("document {document} has other evidence than was written; was the folder changed?");
+        store::Error::Format { path: self.file.path().to_owned(), message }.into()
+    }
+
+    fn evidence(&self, document: u32, buffer: &mut Vec<u8>) -> Result<Evidence, Error> {
+        self.get(document, buffer)?;
+        split(buffer).and_then(|entry| Evidence::read(entry.evidence)).ok_or_else(|| self.wrong(document))
+    }
+
+    /// The name of a document that is involved.
+    pub fn name(&self, document: u32) -> Result<Name, Error> {
+        let mut buffer = Vec::new();
+        self.get(document, &mut buffer)?;
+        let entry = split(&buffer).ok_or_else(|| self.wrong(document))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Name {
+            id: text(entry.id),
+            source: text(entry.source),
+            locator: text(entry.locator),
+            text_bytes: entry.text_bytes,
+        })
+    }
+}
+
+/// An entry of the file.
+struct Stored<'a> {
+    id: &'a [u8],
+    source: &'a [u8],
+    locator: &'a [u8],
+    text_bytes: u64,
+    evidence: &'a [u8],
+}
+
+fn split(bytes: &[u8]) -> Option<Stored<'_>> {
+    let (text_bytes, mut rest) = bytes.split_first_chunk::<8>()?;
+    let mut text = || {
+        let (length, behind) = rest.split_first_chunk::<4>()?;
+        let (text, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        rest = behind;
+        Some(text)
+    };
+    let (id, source, locator) = (text()?, text()?, text()?);
+    Some(Stored { id, source, locator, text_bytes: u64::from_le_bytes(*text_bytes), evidence: rest })
+}
+
+impl EvidenceWriter<'_> {
+    pub fn push(&mut self, document: u32, name: &Name, evidence: &Evidence) -> Result<(), Error> {
+        let start = self.bytes.len();
+        let Name { id, source, locator, text_bytes } = name;
+        self.bytes.extend(text_bytes.to_le_bytes());
+        for text in [id, source, locator] {
+            self.bytes.extend((text.len() as u32).to_le_bytes());
+            self.bytes.extend(text.as_bytes());
+        }
+        evidence.write(&mut self.bytes);
+        self.places.push(Place { document, length: (self.bytes.len() - start) as u32, place: start as u64 });
+        if self.bytes.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let place = self.store.file.append(&self.bytes)?;
+        self.places[self.written..].iter_mut().for_each(|entry| entry.place += place);
+        self.written = self.places.len();
+        self.bytes.clear();
+        Ok(())
+    }
+
+    /// To be called after the task's last document.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.store.index.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.places);
+        Ok(())
+    }
+}
+
+/// Decides over all documents and gives the removals in the order of the removed documents. `evidence` must have all
+/// documents that are involved.
+pub(crate) fn decide(
+    settings: &Settings,
+    proposed: &mut Proposed<'_>,
+    evidence: &EvidenceStore,
+    refused: &mut dyn FnMut(Refusal) -> Result<(), Error>,
+) -> Result<Vec<Removal>, Error> {
+    let mut decider = Decider::new(settings, proposed.documents);
+    proposed.copies.iter().for_each(|(copy, first)| decider.copy(*copy, *first));
+    let mut removals = Vec::new();
+    let mut buffer = Vec::new();
+    let mut fetch = |document: u32| evidence.evidence(document, &mut buffer);
+    proposed.pairs.merged(&[0], proposed.memory)?.each_group(&mut |later, earlier| {
+        removals.extend(decider.judge(later as u32, earlier, &mut fetch, refused)?);
+        Ok(())
+    })?;
+    let near = removals.len();
+    for (copy, first) in &proposed.copies {
+        let of_first = removals[..near].binary_search_by_key(first, |removal| removal.removed).ok();
+        let of_first = of_first.map(|place| removals[place]);
+        removals.push(decider.removal_of_copy(*copy, *first, of_first.as_ref()));
+    }
+    removals.sort_unstable_by_key(|removal| removal.removed);
+    Ok(removals)
+}
