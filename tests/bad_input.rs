@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a stage twice",
         change: |it| it.edit(PIPELINE, "\"identify_language\"\nmodel = \"../models/lid.176.ftz\"", "\"normalize\""),
-        place: (PIPELINE, "[[stage]]\nname = \"normalize\"\n\n[[stage]]\nname = \"check_quality\""),
+        place: (PIPELINE, "[[stage]]\nname = \"normalize\"\n\n[[stage]]\nname = \"classify\""),
         says: &["stage \"normalize\" occurs twice; remove one"],
     },
     Case {
@@ -243,7 +243,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a share above one",
-        change: |it| it.edit(FRENCH, "\nmin_density = 0.05", "\nmin_density = 5.0"),
+        change: |it| it.edit(FRENCH, "\nmin_density = 0.015", "\nmin_density = 5.0"),
         place: (FRENCH, "\nmin_density = 5.0"),
         says: &["min_density is a share and must lie in 0..=1"],
     },
@@ -364,7 +364,7 @@ fn all_that_is_wrong_is_said_at_once() {
     let workspace = Workspace::new();
     workspace.edit(PIPELINE, "\"check_quality\"", "\"check_qualities\"");
     workspace.edit(PIPELINE, "megabytes = 64", "megabytes = 0");
-    workspace.edit(FRENCH, "min_density = 0.05", "min_density = 5.0");
+    workspace.edit(FRENCH, "min_density = 0.015", "min_density = 5.0");
     let said = workspace.run(&["plan", PIPELINE]).ended(2).stderr;
     for piece in ["check_qualities", "tasks.megabytes", "min_density is a share"] {
         assert!(said.contains(piece), "{said}");
@@ -376,7 +376,7 @@ fn check_finds_what_plan_would_and_needs_no_model() {
     let workspace = Workspace::without_model();
     workspace.run(&["check"]).ended(0);
     for (path, from, to, expected) in [
-        (FRENCH, "min_density = 0.05", "min_density = 5.0", "must lie in 0..=1"),
+        (FRENCH, "min_density = 0.015", "min_density = 5.0", "must lie in 0..=1"),
         (CRAWL, "rank", "rang", "did you mean `rank`?"),
         (PIPELINE, "\"sample_crawl\"", "\"sample_craw\"", "did you mean \"sample_crawl\"?"),
         (
@@ -512,10 +512,10 @@ fn a_damaged_record_costs_itself_and_is_listed_with_its_place() {
 #[test]
 fn a_build_of_nothing_ends_with_four_and_says_why() {
     let workspace = Workspace::new();
-    let other = passages().into_iter().filter(|passage| passage.subject == "other" && passage.language == "ja");
+    let other = passages().into_iter().filter(|passage| passage.subject == "other" && passage.language == "en");
     let lines: Vec<String> =
         other.map(|passage| json!({ "id": passage.id, "text": passage.text }).to_string()).collect();
-    workspace.write("sources/samples/crawl_of_nothing/ja_part_00000.jsonl", lines.join("\n"));
+    workspace.write("sources/samples/crawl_of_nothing/en_part_00000.jsonl", lines.join("\n"));
     workspace.edit(CRAWL, "{language}_part_*.parquet", "{language}_part_*.jsonl");
     let pipeline = fs::read_to_string(workspace.path(PIPELINE)).unwrap();
     let from = pipeline.find("[[source]]").unwrap();

@@ -177,7 +177,7 @@ fn an_edit_in_one_language_runs_only_the_tasks_that_can_contain_it() {
     assert!(by_state(&plan(), "open").is_empty());
     let before = entries();
 
-    workspace.edit("filters/fr/language.toml", "min_distinct = 3", "min_distinct = 30");
+    workspace.edit("filters/fr/language.toml", "min_distinct = 2", "min_distinct = 30");
     let edited = plan();
     let with_french = edited["tasks"]
         .as_array()

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{Workspace, medcorpus, need_model};
 
 /// Every command, as typed.
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &["build"],
     &["plan"],
     &["work"],
@@ -47,7 +47,10 @@ fn stages_are_listed_with_their_rules() {
     insta::assert_snapshot!("stages", medcorpus(&["stages"]).ended(0).text());
     let listed = medcorpus(&["stages", "--json"]).ended(0).json();
     let names: Vec<&str> = listed.as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["normalize", "count_keywords", "identify_language", "check_quality", "count_tokens"]);
+    assert_eq!(
+        names,
+        ["normalize", "count_keywords", "identify_language", "classify", "check_quality", "count_tokens"]
+    );
 }
 
 #[test]
@@ -93,7 +96,7 @@ fn explain_shows_every_stage_and_each_number_beside_its_limit() {
         medcorpus(&["explain", "--json", "--text", "Le chat dort sur le toit de la maison voisine."]).ended(0).json();
     assert_eq!(rejected["verdict"], "reject");
     assert_eq!(rejected["reason"]["stage"], "count_keywords");
-    assert_eq!(rejected["stages"].as_array().unwrap().len(), 5);
+    assert_eq!(rejected["stages"].as_array().unwrap().len(), 6);
     for score in
         ["distinct_keywords", "hit_chars", "chars", "keyword_density", "identified_language", "words", "tokens"]
     {

@@ -38,12 +38,12 @@ fn no_language_is_thin() {
 }
 
 #[test]
-fn examples_show_both_verdicts_and_each_rule_of_the_keywords() {
+fn examples_show_both_verdicts_and_rules_of_keywords_and_judgement() {
     for (code, language) in languages() {
         let rules: BTreeSet<Option<&str>> = language.examples.iter().map(|example| example.rule.as_deref()).collect();
-        for rule in [None, Some("too_few_keywords"), Some("keyword_density_too_low")] {
-            assert!(rules.contains(&rule), "{code}: no example of {}", rule.unwrap_or("a text that is kept"));
-        }
+        let of_keywords = ["too_few_keywords", "keyword_density_too_low"].map(Some);
+        assert!(rules.contains(&None), "{code}: no example of a text that is kept");
+        assert!(of_keywords.iter().any(|rule| rules.contains(rule)), "{code}: no example without keywords");
     }
 }
 

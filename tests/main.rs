@@ -13,6 +13,7 @@ mod dedup;
 mod identification;
 mod languages;
 mod mmedc;
+mod onboarding;
 mod samples;
 mod support;
 mod tidy;

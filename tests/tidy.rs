@@ -12,7 +12,7 @@ use crate::support::{files, root};
 const ROWS: [&[&str]; 5] = [
     &["document"],
     &["filter", "dedup", "extract", "source", "store"],
-    &["pipeline"],
+    &["pipeline", "onboard"],
     &["audit", "fetch"],
     &["medcorpus"],
 ];

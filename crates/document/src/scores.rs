@@ -13,6 +13,16 @@ pub struct Scores {
     pub hit_chars: Option<u64>,
     /// `hit_chars / chars`; 0 for an empty text.
     pub keyword_density: Option<f64>,
+    /// Sum of the weights of the different keywords.
+    pub keyword_weight: Option<f64>,
+    /// The keywords that weigh most, separated by "; ", where the pipeline asks for them.
+    pub top_keywords: Option<String>,
+    /// What the classifier alone says, the mean of the windows, in 0..=1.
+    pub classifier_probability: Option<f64>,
+    /// What keywords and classifier say together, calibrated for the language's prevalence, in 0..=1.
+    pub medical_probability: Option<f64>,
+    /// Share of the text's windows that are about medicine, in 0..=1.
+    pub medical_share: Option<f64>,
     /// Label of the language that the model identified, also where it is none of the build's.
     pub identified_language: Option<String>,
     /// Probability of the identified language, in 0..=1, in steps of 0.0001.

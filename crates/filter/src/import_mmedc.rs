@@ -68,7 +68,10 @@ pub fn mmedc_folder(base: &FolderText, terms: &[String]) -> Result<FolderText, S
     keywords.insert("min_distinct".to_owned(), number("min_distinct")?);
     keywords.insert("min_density".to_owned(), number("min_density")?);
     settings.insert("keywords".to_owned(), keywords.into());
-    settings.remove("inflection");
+    // What is calibrated for the language's own words.
+    for own in ["inflection", "proclitics", "optional_marks", "compounds", "judgement"] {
+        settings.remove(own);
+    }
     let mut list =
         "# Source: MMedC's published list (Qiu et al. 2024, Nat. Commun. 15, 8384), imported; not for redistribution\n"
             .to_owned();
@@ -81,8 +84,7 @@ pub fn mmedc_folder(base: &FolderText, terms: &[String]) -> Result<FolderText, S
         settings: settings.to_string(),
         keywords: list,
         stopwords: base.stopwords.clone(),
-        fold: None,
-        examples: None,
+        ..FolderText::default()
     })
 }
 

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use document::{DataFileError, Digest, LanguageCode, Problems, Verdict};
 use serde::Deserialize;
 
-use crate::keywords::{KeywordRule, Matcher, WordBoundaries};
+use crate::{
+    classifier::Classifier,
+    judgement::{Judgement, Parts},
+    keywords::{Compounds, KeywordRule, Matcher, PLAIN_WEIGHT, WordBoundaries, WordShape},
+};
 
 /// `language.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +25,16 @@ pub struct LanguageSettings {
     /// Ending of a listed word = endings of its forms; see `keywords::inflection`.
     #[serde(default)]
     pub inflection: BTreeMap<String, Vec<String>>,
+    /// What may be written together with the beginning of a word: articles, prepositions, conjunctions.
+    #[serde(default)]
+    pub proclitics: Vec<String>,
+    /// Characters that writers may leave out of a word: vowel signs, nukta.
+    #[serde(default)]
+    pub optional_marks: String,
+    /// Absent where words are not written together.
+    pub compounds: Option<Compounds>,
+    /// How keywords and classifier are weighed, as `medcorpus language calibrate` found it; absent until then.
+    pub judgement: Option<Judgement>,
     pub identify_language: IdentifySettings,
     pub quality: QualityLimits,
     /// What MMedC published for this language, if it did; read by the import of its lists.
@@ -100,6 +114,19 @@ pub struct Term {
     pub text: String,
     /// What kind of word it is (anatomy, disease, …), where the list says so.
     pub kind: Option<String>,
+    /// How telling the term is, in hundredths: about the logarithm of how much likelier it makes a text medical.
+    pub weight: u32,
+    /// Which list it is from, by place in `Language::lists`.
+    pub list: usize,
+}
+
+/// Where some of the terms come from: `keywords.txt`, or a file of `terms/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TermList {
+    /// The file's name within the folder.
+    pub file: String,
+    /// The first line, `# Source: …`, without its mark: origin and licence.
+    pub source: String,
 }
 
 /// One case of `examples.toml`.
@@ -123,6 +150,9 @@ pub enum ExampleVerdict {
     Reject,
 }
 
+/// The name of a language's classifier within its folder.
+pub const CLASSIFIER_FILE: &str = "classifier.ftz";
+
 /// The text of a folder's files, as read from disk.
 #[derive(Debug, Clone, Default)]
 pub struct FolderText {
@@ -130,9 +160,13 @@ pub struct FolderText {
     pub path: String,
     pub settings: String,
     pub keywords: String,
+    /// Imported lists, `terms/*.txt`, by the name of the file, sorted.
+    pub more_terms: Vec<(String, String)>,
     pub stopwords: Option<String>,
     pub fold: Option<String>,
     pub examples: Option<String>,
+    /// `classifier.ftz`.
+    pub classifier: Option<Vec<u8>>,
 }
 
 /// A language, ready for use.
@@ -140,9 +174,15 @@ pub struct Language {
     pub code: LanguageCode,
     pub settings: LanguageSettings,
     pub terms: Vec<Term>,
+    /// Where the terms come from.
+    pub lists: Vec<TermList>,
     pub stopwords: Vec<String>,
     pub examples: Vec<Example>,
     pub matcher: Matcher,
+    pub classifier: Option<Classifier>,
+    /// Digest of the classifier's file.
+    classifier_bytes: u128,
+    folds: BTreeMap<char, char>,
     /// Of everything in the folder that can change a verdict; the examples cannot.
     pub digest: Digest,
 }
@@ -163,8 +203,7 @@ impl Language {
         change(&mut settings.keywords);
 
         problems.0.extend(check_settings(&settings_file, &folder.settings, &settings));
-        let keywords_file = file("keywords.txt");
-        let terms = problems.collect(parse_terms(&keywords_file, &folder.keywords, &settings)).unwrap_or_default();
+        let (terms, lists) = problems.collect(parse_lists(folder, &file, &settings)).unwrap_or_default();
         let stopwords =
             folder.stopwords.as_deref().map_or(Ok(Vec::new()), |text| parse_words(&file("stopwords.txt"), text));
         let stopwords = problems.collect(stopwords).unwrap_or_default();
@@ -173,6 +212,18 @@ impl Language {
         let examples = problems.collect(examples).unwrap_or_default();
         let folds = problems.collect(parse_folds(&settings_file, &file("fold.txt"), &settings, folder.fold.as_deref()));
         let folds = folds.unwrap_or_default();
+
+        let classifier = folder.classifier.as_deref().map(|bytes| {
+            Classifier::load(bytes, settings.word_boundaries)
+                .map_err(|message| DataFileError::whole(file(CLASSIFIER_FILE), message))
+        });
+        let classifier = problems.collect(classifier.transpose()).flatten();
+        if settings.judgement.as_ref().is_some_and(|it| it.classifier.is_some()) && folder.classifier.is_none() {
+            let message = format!(
+                "[judgement] weighs a classifier, but there is no {CLASSIFIER_FILE}; train one, or calibrate without it"
+            );
+            problems.0.push(DataFileError::whole(&settings_file, message));
+        }
         problems.none_or(())?;
 
         let keywords = &settings.keywords;
@@ -180,16 +231,85 @@ impl Language {
         for text in [Some(&folder.settings), Some(&folder.keywords), folder.stopwords.as_ref(), folder.fold.as_ref()] {
             digest.field(text.map_or(b"".as_slice(), |text| text.as_bytes()));
         }
+        for (name, text) in &folder.more_terms {
+            digest.field(name.as_bytes());
+            digest.field(text.as_bytes());
+        }
+        digest.field(folder.classifier.as_deref().unwrap_or_default());
         digest.field(format!("{keywords:?}").as_bytes());
-        let list: Vec<&str> = terms.iter().map(|term| term.text.as_str()).collect();
-        let matcher = Matcher::new(keywords.rule, &list, settings.word_boundaries, &folds, &settings.inflection);
-        Ok(Language { code, settings, terms, stopwords, examples, matcher, digest: digest.finish() })
+        let list: Vec<(&str, u32)> = terms.iter().map(|term| (term.text.as_str(), term.weight)).collect();
+        let shape = WordShape {
+            boundaries: settings.word_boundaries,
+            folds: folds.clone(),
+            inflection: settings.inflection.clone(),
+            proclitics: settings.proclitics.clone(),
+            optional_marks: settings.optional_marks.clone(),
+            compounds: settings.compounds.clone(),
+        };
+        let matcher = Matcher::new(keywords.rule, &list, &shape);
+        Ok(Language {
+            code,
+            settings,
+            terms,
+            lists,
+            stopwords,
+            examples,
+            matcher,
+            classifier,
+            classifier_bytes: Digest::of(folder.classifier.as_deref().unwrap_or_default()).0,
+            folds,
+            digest: digest.finish(),
+        })
+    }
+
+    /// The calibrated probability that a text is about medicine, in 0..=1; before calibration one half of what the keywords'
+    /// density says, so that texts with keywords come before those without.
+    pub fn probability(&self, text: &str) -> f64 {
+        match &self.settings.judgement {
+            Some(judgement) => {
+                let classifier = self.classifier.as_ref().filter(|_| judgement.classifier.is_some());
+                judgement.judge(&Parts::of(text, self.settings.word_boundaries, &self.matcher, classifier)).probability
+            }
+            None => self.matcher.count(text).density().min(0.1) * 5.0,
+        }
+    }
+
+    /// Whether its script is written from right to left.
+    pub fn is_right_to_left(&self) -> bool {
+        crate::script::is_right_to_left(&self.settings.script)
+    }
+
+    /// How its words are built.
+    pub fn shape(&self) -> WordShape {
+        WordShape {
+            boundaries: self.settings.word_boundaries,
+            folds: self.folds.clone(),
+            inflection: self.settings.inflection.clone(),
+            proclitics: self.settings.proclitics.clone(),
+            optional_marks: self.settings.optional_marks.clone(),
+            compounds: self.settings.compounds.clone(),
+        }
+    }
+
+    /// Digest of what a calibration measured: terms with weights, the shape of words, the classifier.
+    pub fn calibrated_digest(&self) -> String {
+        let mut hasher = document::Hasher::default();
+        for term in &self.terms {
+            hasher.field(term.text.as_bytes());
+            hasher.field(&term.weight.to_le_bytes());
+        }
+        hasher.field(format!("{:?}", self.shape()).as_bytes());
+        hasher.field(&self.classifier_bytes.to_le_bytes());
+        format!("{:.16}", hasher.finish().to_string())
     }
 
     /// What is wrong with the folder's own examples: each that the keywords judge otherwise than it says.
     pub fn failing_examples(&self) -> Vec<String> {
         let failing = |example: &Example| {
-            let verdict = crate::stages::count_keywords::judge_in(self, &example.text);
+            let verdict = match crate::stages::count_keywords::judge_in(self, &example.text) {
+                Verdict::Keep => crate::stages::classify::judge_in(self, &example.text),
+                rejected => rejected,
+            };
             let rule = match verdict {
                 Verdict::Keep => None,
                 Verdict::Reject(reason) => Some(reason.rule),
@@ -278,22 +398,54 @@ fn parse_words(file: &str, text: &str) -> Result<Vec<String>, Problems> {
     problems.none_or(lines(text).filter(|(_, line)| !line.is_empty()).map(|(_, line)| line.to_owned()).collect())
 }
 
-/// Terms one a line, `term` or `term<TAB>kind`.
-fn parse_terms(file: &str, text: &str, settings: &LanguageSettings) -> Result<Vec<Term>, Problems> {
+/// `keywords.txt` and the imported lists. A term that stands in several is the first one's.
+fn parse_lists(
+    folder: &FolderText,
+    file: &dyn Fn(&str) -> String,
+    settings: &LanguageSettings,
+) -> Result<(Vec<Term>, Vec<TermList>), Problems> {
+    let mut problems = Problems::default();
+    let own = ("keywords.txt".to_owned(), folder.keywords.clone());
+    let imported = folder.more_terms.iter().map(|(name, text)| (format!("terms/{name}"), text.clone()));
+    let (mut terms, mut lists): (Vec<Term>, Vec<TermList>) = Default::default();
+    let mut known = std::collections::BTreeSet::new();
+    for (name, text) in std::iter::once(own).chain(imported) {
+        let found = problems.collect(parse_terms(&file(&name), &text, lists.len(), settings)).unwrap_or_default();
+        let native = settings.keywords.rule == KeywordRule::Native;
+        terms.extend(found.into_iter().filter(|term| !native || known.insert(folded_key(&term.text))));
+        let first_line = text.lines().next().unwrap_or_default();
+        lists.push(TermList { file: name, source: first_line.trim_start_matches("# Source: ").to_owned() });
+    }
+    let letters: std::collections::BTreeSet<char> = terms.iter().flat_map(|term| term.text.chars()).collect();
+    if letters.len() > crate::keywords::MAX_LETTERS {
+        let message =
+            format!("have {} different characters, at most {} fit", letters.len(), crate::keywords::MAX_LETTERS);
+        problems.0.push(DataFileError::whole(format!("{}: the terms", folder.path), message));
+    }
+    problems.none_or((terms, lists))
+}
+
+/// The largest weight that a term may have: e to the 10th, 22,000 times as likely.
+const MAX_WEIGHT: f64 = 10.0;
+
+/// Terms one a line: `term`, `term<TAB>kind` or `term<TAB>kind<TAB>weight`.
+fn parse_terms(file: &str, text: &str, list: usize, settings: &LanguageSettings) -> Result<Vec<Term>, Problems> {
     let mut problems = Problems(check_source_line(file, text).into_iter().collect());
     let native = settings.keywords.rule == KeywordRule::Native;
     let nfc = icu_normalizer::ComposingNormalizer::new_nfc();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut letters = std::collections::BTreeSet::new();
     let mut terms: Vec<Term> = Vec::new();
     for (number, line) in lines(text) {
-        let (term, kind) = match line.split_once('\t') {
-            Some((term, kind)) => (term, Some(kind.trim().to_owned())),
-            None => (line, None),
-        };
-        letters.extend(term.chars());
+        let mut fields = line.split('\t');
+        let term = fields.next().unwrap_or_default();
+        let kind = fields.next().map(str::trim).filter(|kind| !kind.is_empty()).map(str::to_owned);
+        let weight = fields.next().map(|weight| weight.trim().parse().unwrap_or(f64::NAN));
         let message = if term.is_empty() {
             Some("empty term; remove the line".to_owned())
+        } else if fields.next().is_some() {
+            Some("has more than term, kind and weight; write these three, with tabs between".to_owned())
+        } else if weight.is_some_and(|weight| !(0.0..=MAX_WEIGHT).contains(&weight)) {
+            Some(format!("the weight of \"{term}\" is no number in 0..={MAX_WEIGHT}; mend or remove it"))
         } else if native && term.trim() != term {
             Some(format!("term {term:?} has blanks around it; remove them"))
         } else if native && !nfc.is_normalized(term) {
@@ -308,15 +460,11 @@ fn parse_terms(file: &str, text: &str, settings: &LanguageSettings) -> Result<Ve
             None
         };
         problems.0.extend(message.map(|message| DataFileError::at(file, number, message)));
-        terms.push(Term { text: term.to_owned(), kind });
+        let weight = weight.map_or(PLAIN_WEIGHT, |weight: f64| (weight * f64::from(PLAIN_WEIGHT)).round() as u32);
+        terms.push(Term { text: term.to_owned(), kind, weight, list });
     }
     if terms.is_empty() {
         problems.0.push(DataFileError::whole(file, "has no terms; write one a line"));
-    }
-    if letters.len() > crate::keywords::MAX_LETTERS {
-        let message =
-            format!("has {} different characters, at most {} fit", letters.len(), crate::keywords::MAX_LETTERS);
-        problems.0.push(DataFileError::whole(file, message));
     }
     problems.none_or(terms)
 }

@@ -4,7 +4,9 @@
 //! build in their order. Nothing here reads a file but `load`, and nothing here knows a language by name.
 
 mod chain;
+pub mod classifier;
 mod import_mmedc;
+mod judgement;
 pub mod keywords;
 mod language;
 mod load;
@@ -14,7 +16,10 @@ mod stages;
 
 pub use chain::{Chain, StageReport};
 pub use import_mmedc::{mmedc_folder, mmedc_terms};
-pub use language::{Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, Term};
+pub use judgement::{Evidence, FEATURES, Judged, Judgement, Parts, log_odds, logistic};
+pub use language::{
+    CLASSIFIER_FILE, Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, Term, TermList,
+};
 pub use load::{list_languages, load_language};
 pub use stage::{Check, Checks, Resources, STAGES, Stage, StageEntry, StageSettings};
 pub use stages::count_tokens::is_built_in as is_built_in_tokenizer;

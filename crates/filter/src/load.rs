@@ -7,7 +7,7 @@ use std::{
 
 use document::{DataFileError, LanguageCode, Problems};
 
-use crate::language::{FolderText, KeywordSettings, Language};
+use crate::language::{CLASSIFIER_FILE, FolderText, KeywordSettings, Language};
 
 /// Loads the folder `filters/CODE`.
 /// # Errors
@@ -29,9 +29,11 @@ pub fn load_language(
         path: folder.display().to_string(),
         settings: required("language.toml")?,
         keywords: required("keywords.txt")?,
+        more_terms: read_lists(&folder.join("terms"))?,
         stopwords: read(&folder.join("stopwords.txt"))?,
         fold: read(&folder.join("fold.txt"))?,
         examples: read(&folder.join("examples.toml"))?,
+        classifier: read_bytes(&folder.join(CLASSIFIER_FILE))?,
     };
     Language::parse(code, &text, change)
 }
@@ -58,10 +60,34 @@ pub fn list_languages(filters: &Path) -> Result<Vec<LanguageCode>, DataFileError
     folders.iter().map(code).collect()
 }
 
+/// The lists of `terms/`, by name, sorted; none if there is no such folder.
+fn read_lists(folder: &Path) -> Result<Vec<(String, String)>, DataFileError> {
+    let mut lists = Vec::new();
+    if folder.is_dir() {
+        let cannot =
+            |error: io::Error| DataFileError::whole(folder.display().to_string(), format!("cannot be listed: {error}"));
+        for entry in fs::read_dir(folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|extension| extension == "txt") {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                lists.extend(read(&path)?.map(|text| (name, text)));
+            }
+        }
+    }
+    lists.sort();
+    Ok(lists)
+}
+
 /// The text of a file, or nothing if there is none.
 fn read(path: &Path) -> Result<Option<String>, DataFileError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    let not_utf8 = |_| DataFileError::whole(path.display().to_string(), "is not UTF-8 text; save it as UTF-8");
+    read_bytes(path)?.map(|bytes| String::from_utf8(bytes).map_err(not_utf8)).transpose()
+}
+
+/// The bytes of a file, or nothing if there is none.
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, DataFileError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DataFileError::whole(path.display().to_string(), format!("cannot be read: {error}"))),
     }

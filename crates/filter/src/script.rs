@@ -12,6 +12,11 @@ pub fn scripts_of(code: &str) -> Option<Vec<Script>> {
     })
 }
 
+/// Whether the script with this ISO 15924 code is written from right to left.
+pub fn is_right_to_left(code: &str) -> bool {
+    matches!(code, "Arab" | "Hebr" | "Syrc" | "Thaa" | "Nkoo" | "Adlm")
+}
+
 /// Letters of a text by script, counted in its first part.
 pub struct ScriptCounts {
     /// In order of first occurrence; a text has few scripts.

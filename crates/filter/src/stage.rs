@@ -145,6 +145,7 @@ pub static STAGES: &[StageEntry] = &[
     stages::normalize::ENTRY,
     stages::count_keywords::ENTRY,
     stages::identify_language::ENTRY,
+    stages::classify::ENTRY,
     stages::check_quality::ENTRY,
     stages::count_tokens::ENTRY,
 ];

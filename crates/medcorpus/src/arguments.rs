@@ -61,8 +61,188 @@ pub enum Command {
 
 #[derive(Subcommand)]
 pub enum LanguageCommand {
+    /// Make the folder of a new language
+    New(NewArguments),
+    /// Find terms in labelled documents, or weigh the listed ones by them
+    Mine(MineArguments),
+    /// Take in terms of a published list
+    Import(ImportTermsArguments),
+    /// Make a page on which people label documents, or read its answers
+    Label(LabelArguments),
+    /// Train the classifier
+    Train(TrainArguments),
+    /// Find the limits for a wanted precision, measured on origins that had no part in them
+    Calibrate(CalibrateArguments),
+    /// Check a folder and the labels that it rests on
+    Check(CheckLanguageArguments),
     /// Turn MMedC's published keyword file into folders under the rule `mmedc`
     ImportMmedc(ImportArguments),
+}
+
+/// Which language, and where its folder is.
+#[derive(Args)]
+pub struct LanguageFolder {
+    /// The language's code, which is its folder's name
+    pub code: LanguageCode,
+    /// The folder of all languages
+    #[arg(long, default_value = "filters")]
+    pub filters: PathBuf,
+}
+
+impl LanguageFolder {
+    pub fn path(&self) -> PathBuf {
+        self.filters.join(self.code.as_str())
+    }
+}
+
+/// Labelled documents.
+#[derive(Args)]
+pub struct LabelFiles {
+    /// JSON lines with `text`, `label` ("medical" or "other") and `origin`; plain, gzip or zstd
+    #[arg(long, required = true, num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Records without a label have one by their `score` of 0..5: medical from here on, other below half of it
+    #[arg(long)]
+    pub scores_from: Option<f64>,
+}
+
+#[derive(Args)]
+pub struct NewArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    /// The language's own name
+    #[arg(long)]
+    pub name: String,
+    /// Its English name
+    #[arg(long)]
+    pub english_name: String,
+    /// ISO 15924, such as Latn, Arab, Deva
+    #[arg(long)]
+    pub script: String,
+    /// Words run together, as in Chinese
+    #[arg(long)]
+    pub unseparated: bool,
+}
+
+#[derive(Args)]
+pub struct MineArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    #[command(flatten)]
+    pub labels: LabelFiles,
+    /// Texts that nobody labelled, which widen the prior: JSON lines, or one text a line
+    #[arg(long, num_args = 1..)]
+    pub general: Vec<PathBuf>,
+    /// Terms at most
+    #[arg(long, default_value_t = 3000)]
+    pub max_terms: usize,
+    /// Log-odds in standard deviations
+    #[arg(long, default_value_t = 3.0)]
+    pub min_z: f64,
+    /// Medical documents in which a term occurs
+    #[arg(long, default_value_t = 5)]
+    pub min_documents: usize,
+    /// Weigh the terms that are listed in keywords.txt instead of finding new ones
+    #[arg(long)]
+    pub reweigh: bool,
+    /// Print what is found, with its evidence, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args)]
+pub struct ImportTermsArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    /// The published file
+    pub file: PathBuf,
+    /// list, hunspell, wordnet, hpo, mesh, icd or wikidata
+    #[arg(long, value_parser = parse_format)]
+    pub format: onboard::Format,
+    /// Where it is from
+    #[arg(long)]
+    pub origin: String,
+    /// Under which licence
+    #[arg(long)]
+    pub licence: String,
+    /// The kind of all its terms, such as disease
+    #[arg(long, default_value = "imported")]
+    pub kind: String,
+    /// What each term weighs; `mine --reweigh` measures it
+    #[arg(long, default_value_t = 1.0)]
+    pub weight: f64,
+}
+
+fn parse_format(name: &str) -> Result<onboard::Format, String> {
+    let known = onboard::Format::NAMES;
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let found = known.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+    found.ok_or_else(|| format!("the formats are {}", names.join(", ")))
+}
+
+#[derive(Args)]
+pub struct LabelArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    /// Documents to be labelled: JSON lines, or one text a line
+    pub input: PathBuf,
+    /// Documents on the page, the borderline ones first
+    #[arg(long, default_value_t = 300)]
+    pub number: usize,
+    /// The page to write, or, with --answers, the labels to write
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Read what raters saved on the page, and write the labels they agree on
+    #[arg(long, num_args = 1..)]
+    pub answers: Vec<PathBuf>,
+    /// The origin to write into the labels [default: the input's name]
+    #[arg(long)]
+    pub origin: Option<String>,
+}
+
+#[derive(Args)]
+pub struct TrainArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    #[command(flatten)]
+    pub labels: LabelFiles,
+}
+
+#[derive(Args)]
+pub struct CalibrateArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    #[command(flatten)]
+    pub labels: LabelFiles,
+    /// What the classifier was trained on, where that is not the labels
+    #[arg(long, num_args = 1..)]
+    pub training: Vec<PathBuf>,
+    /// Of the kept documents, this share shall be medical
+    #[arg(long, default_value_t = 0.95)]
+    pub precision: f64,
+    /// Share of medical documents where the filter will be used: half in a labelled set, a hundredth in a crawl
+    #[arg(long, default_value_t = 0.5)]
+    pub prevalence: f64,
+    /// Calibrate the keywords alone
+    #[arg(long)]
+    pub without_classifier: bool,
+    /// Measure, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct CheckLanguageArguments {
+    #[command(flatten)]
+    pub folder: LanguageFolder,
+    #[command(flatten)]
+    pub labels: LabelFiles,
+    /// What the classifier was trained on, where that is not the labels
+    #[arg(long, num_args = 1..)]
+    pub training: Vec<PathBuf>,
 }
 
 /// Where a build goes and how it is run.

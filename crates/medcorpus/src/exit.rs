@@ -63,6 +63,12 @@ impl From<audit::Error> for Failure {
     }
 }
 
+impl From<onboard::Error> for Failure {
+    fn from(error: onboard::Error) -> Failure {
+        Failure { exit: Exit::Configuration, message: error.to_string() }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
         Failure { exit: Exit::Failed, message: format!("cannot write: {error}") }

@@ -5,8 +5,7 @@ use std::{
     path::Path,
 };
 
-use document::LanguageCode;
-use pipeline::{Configuration, Explainer, Explanation, Needs, Overrides};
+use pipeline::{Configuration, Explainer, Explanation, FoundKeyword, Needs, Overrides};
 
 use crate::{
     arguments::ExplainArguments,
@@ -36,7 +35,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
                 true => serde_json::to_writer(&mut out, &explanation)
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n")),
-                false => out.write_all(view(&configuration, &explanation).as_bytes()),
+                false => out.write_all(view(&explanation).as_bytes()),
             };
         }
     };
@@ -58,7 +57,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
 }
 
 /// One document for people.
-fn view(configuration: &Configuration, explanation: &Explanation) -> String {
+fn view(explanation: &Explanation) -> String {
     let mut text = String::new();
     let language = explanation.language.map_or("unknown".to_owned(), |code| code.to_string());
     let id = explanation.id.as_deref().unwrap_or(&explanation.locator);
@@ -70,11 +69,11 @@ fn view(configuration: &Configuration, explanation: &Explanation) -> String {
         }
     }
     text.push('\n');
-    let start: String = explanation.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect();
-    if !start.is_empty() {
-        text += &format!("  {start}…\n");
+    let excerpt = excerpt(explanation);
+    if !excerpt.is_empty() {
+        text += &format!("  {excerpt}\n");
     }
-    let terms = terms(configuration, explanation.language, &explanation.text);
+    let terms = terms(explanation);
     if !terms.is_empty() {
         text += &format!("  terms: {terms}\n");
     }
@@ -83,20 +82,51 @@ fn view(configuration: &Configuration, explanation: &Explanation) -> String {
     text
 }
 
-/// The terms found, most frequent first.
-fn terms(configuration: &Configuration, language: Option<LanguageCode>, text: &str) -> String {
-    let language = language.and_then(|code| configuration.languages.iter().find(|language| language.code == code));
-    let Some(language) = language else { return String::new() };
-    let mut counts: std::collections::BTreeMap<usize, usize> = Default::default();
-    for hit in language.matcher.hits(text) {
-        *counts.entry(hit.term).or_default() += 1;
+/// How much of a text is shown.
+const EXCERPT_CHARS: usize = 400;
+
+/// The beginning of the text, with the keywords in brackets.
+fn excerpt(explanation: &Explanation) -> String {
+    let mut marked = String::new();
+    let mut covered_to = 0;
+    let mut spans = explanation.keywords.iter().map(|keyword| keyword.chars).peekable();
+    for (place, character) in explanation.text.chars().take(EXCERPT_CHARS).enumerate() {
+        if place > 0 && place == covered_to {
+            marked.push(']');
+        }
+        let mut opens = false;
+        while let Some([_, end]) = spans.next_if(|[start, _]| *start == place) {
+            opens |= place >= covered_to;
+            covered_to = covered_to.max(end);
+        }
+        if opens {
+            marked.push('[');
+        }
+        marked.push(if character.is_whitespace() { ' ' } else { character });
     }
-    let mut counts: Vec<(usize, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(term, count)| (std::cmp::Reverse(*count), *term));
-    let name = |(term, count): &(usize, usize)| {
-        let term = &language.terms[*term];
-        let kind = term.kind.as_ref().map(|kind| format!(" ({kind})")).unwrap_or_default();
-        format!("{}{kind} ×{count}", term.text)
+    let chars = explanation.text.chars().count();
+    if covered_to > EXCERPT_CHARS || covered_to == chars && covered_to > 0 {
+        marked.push(']');
+    }
+    if chars > EXCERPT_CHARS {
+        marked.push('…');
+    }
+    marked.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The terms found, the most telling first.
+fn terms(explanation: &Explanation) -> String {
+    let mut terms: Vec<(&FoundKeyword, usize)> = Vec::new();
+    for keyword in &explanation.keywords {
+        match terms.iter_mut().find(|(known, _)| known.term == keyword.term) {
+            Some((_, count)) => *count += 1,
+            None => terms.push((keyword, 1)),
+        }
+    }
+    terms.sort_by(|(a, _), (b, _)| b.weight.total_cmp(&a.weight));
+    let name = |(keyword, count): &(&FoundKeyword, usize)| {
+        let kind = keyword.kind.as_ref().map(|kind| format!("{kind} ")).unwrap_or_default();
+        format!("{} ({kind}{}) ×{count}", keyword.term, keyword.weight)
     };
-    counts.iter().take(12).map(name).collect::<Vec<_>>().join(", ")
+    terms.iter().take(12).map(name).collect::<Vec<_>>().join(", ")
 }

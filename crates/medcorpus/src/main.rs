@@ -7,12 +7,13 @@ mod exit;
 mod explain;
 mod extract;
 mod import;
+mod language;
 mod print;
 mod tables;
 
 use std::{path::Path, process::ExitCode};
 
-use arguments::{Arguments, AuditArguments, BuildArguments, Command, LanguageCommand, PlanArguments, WorkArguments};
+use arguments::{Arguments, AuditArguments, BuildArguments, Command, PlanArguments, WorkArguments};
 use clap::Parser;
 use exit::{Exit, Failure};
 use pipeline::{Build, Configuration, Overrides, Plan, TaskState};
@@ -40,7 +41,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Verify { out, json } => verify(&out, json),
         Command::Dedup(arguments) => dedup::run(&arguments),
         Command::Schema => print(&pipeline::schema_text()),
-        Command::Language { command: LanguageCommand::ImportMmedc(arguments) } => import::run(&arguments),
+        Command::Language { command } => language::run(&command),
     }
 }
 

@@ -255,3 +255,95 @@ pub fn differences(files: usize, differences: &[Difference]) -> String {
         format!("{} differences in {files} files; delete the files that differ and build again", differences.len());
     with_title(&title, &table)
 }
+
+/// Mined terms with their evidence.
+pub fn mined(terms: &onboard::Mined) -> String {
+    let mut table = table(&["term", "log-odds", "z", "medical", "other", "weight"], 1);
+    for term in terms {
+        table.add_row([
+            term.text.clone(),
+            format!("{:.2}", term.log_odds),
+            format!("{:.1}", term.z),
+            term.documents[0].to_string(),
+            term.documents[1].to_string(),
+            term.weight.to_string(),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+/// Weighed terms, the least telling first.
+pub fn weights(terms: &[filter::Term]) -> String {
+    let mut terms: Vec<&filter::Term> = terms.iter().collect();
+    terms.sort_by_key(|term| term.weight);
+    let mut table = table(&["term", "kind", "weight"], 2);
+    for term in terms {
+        let weight = (f64::from(term.weight) / 100.0).to_string();
+        table.add_row([term.text.as_str(), term.kind.as_deref().unwrap_or_default(), &weight]);
+    }
+    format!("{table}\n")
+}
+
+/// What a calibration found.
+pub fn calibration(code: document::LanguageCode, wanted: onboard::Wanted, found: &onboard::Calibration) -> String {
+    let share = |share: &onboard::Share| format!("{:.3} ({:.3} to {:.3})", share.value, share.low, share.high);
+    let mut text = String::new();
+    for curve in &found.curves {
+        let mut table = table(&["threshold", "recall", "false positives", "precision", "F1 at one half"], 0);
+        let chosen = curve.chosen.iter().map(|point| (point, "*"));
+        let mut points: Vec<(&onboard::CurvePoint, &str)> =
+            curve.points.iter().map(|point| (point, "")).chain(chosen).collect();
+        points.sort_by(|(a, _), (b, _)| a.threshold.total_cmp(&b.threshold));
+        for (point, mark) in points {
+            table.add_row([
+                format!("{mark}{:.3}", point.threshold),
+                share(&point.recall),
+                share(&point.false_positives),
+                share(&point.precision),
+                format!("{:.3}", point.f1),
+            ]);
+        }
+        let title = format!(
+            "{code} by {} (* reaches a precision of {} at a prevalence of {})",
+            curve.of, wanted.precision, wanted.prevalence
+        );
+        text += &with_title(&title, &table);
+        text.push('\n');
+    }
+    let mut table = table(&["origin", "label", "documents", "kept", "share"], 2);
+    for row in &found.origins {
+        let kept = format!("{:.1} %", 100.0 * row.kept as f64 / row.documents as f64);
+        let label = if row.medical { "medical" } else { "other" };
+        table.add_row([row.origin.as_str(), label, &grouped(row.documents as u64), &grouped(row.kept as u64), &kept]);
+    }
+    text += &with_title("Left out one origin at a time: what is kept of each", &table);
+    let chosen = &found.chosen;
+    text += &format!(
+        "\nF1 {:.3} at one half, precision {}, recall {}\n",
+        chosen.f1,
+        share(&chosen.precision),
+        share(&chosen.recall)
+    );
+    text
+}
+
+/// The card of a classifier.
+pub fn card(language: &filter::Language, files: &[std::path::PathBuf], card: &onboard::Card) -> String {
+    let code = language.code;
+    let names: Vec<String> =
+        files.iter().map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let mut text = format!(
+        "# The classifier of {} ({code})\n\nA fastText model (softmax, quantised, {} bytes) with the labels `medical` and `other`, \
+         made by `medcorpus language train {code} --labels {}`. It was shown windows of these origins, and {} windows of `other` \
+         documents a second time that it first took for medicine. How well it does stands in `language.toml`, \
+         `[judgement.evidence]`.\n\n| origin | label | windows |\n| --- | --- | ---: |\n",
+        language.settings.english_name,
+        grouped(card.bytes as u64),
+        names.join(" "),
+        card.hard_negatives
+    );
+    for (origin, medical, windows) in &card.origins {
+        text += &format!("| {origin} | {} | {windows} |\n", if *medical { "medical" } else { "other" });
+    }
+    text
+}

@@ -456,6 +456,8 @@ fn resolve(
                 "min_density": keywords.min_density,
                 "short_chars": keywords.short_chars,
                 "short_min_distinct": keywords.short_min_distinct,
+                "judgement": language.settings.judgement,
+                "lists": language.lists.iter().map(|list| [&list.file, &list.source]).collect::<Vec<_>>(),
             });
             (language.code.as_str(), value)
         })

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use document::{Container, Document, Fault, Kind, LanguageCode, Origin, Place, Scores, Verdict};
-use filter::{Chain, StageReport};
+use filter::{Chain, Language, StageReport};
 use serde::Serialize;
 
 use crate::{Configuration, Error, pages};
@@ -21,6 +21,8 @@ pub struct Explanation {
     /// Every stage's scores, also those after a rejection.
     pub scores: Scores,
     pub stages: Vec<StageReport>,
+    /// The keywords of its language in the text, in the order in which they occur.
+    pub keywords: Vec<FoundKeyword>,
     /// The text as it came out of the stages; not part of the JSON.
     #[serde(skip)]
     pub text: String,
@@ -38,9 +40,21 @@ pub struct ExplainedReason {
     pub message: Option<String>,
 }
 
+/// One occurrence of a keyword.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FoundKeyword {
+    /// As it is listed.
+    pub term: String,
+    pub kind: Option<String>,
+    pub weight: f64,
+    /// Where it begins and ends in the text as the stages left it, in Unicode scalar values.
+    pub chars: [usize; 2],
+}
+
 /// Explains documents by the stages and languages of a pipeline.
 pub struct Explainer {
     chain: Chain,
+    languages: Vec<Arc<Language>>,
     language: Option<LanguageCode>,
 }
 
@@ -51,7 +65,7 @@ impl Explainer {
     /// Fails if a stage's settings are wrong.
     pub fn new(configuration: &Configuration, language: Option<LanguageCode>) -> Result<Explainer, Error> {
         let codes: Vec<LanguageCode> = configuration.languages.iter().map(|language| language.code).collect();
-        Ok(Explainer { chain: configuration.chain(&codes)?, language })
+        Ok(Explainer { chain: configuration.chain(&codes)?, languages: configuration.languages.clone(), language })
     }
 
     /// Explains every record of a file or folder in any format that is read.
@@ -114,6 +128,8 @@ impl Explainer {
                 message: None,
             }),
         };
+        let judged = self.languages.iter().find(|language| Some(language.code) == document.language);
+        let keywords = judged.map(|language| keywords(language, &document.text)).unwrap_or_default();
         Explanation {
             id: Some(document.id.to_string()),
             locator: document.origin.locator(),
@@ -122,9 +138,23 @@ impl Explainer {
             reason,
             scores: document.scores,
             stages,
+            keywords,
             text: document.text.into_owned(),
         }
     }
+}
+
+fn keywords(language: &Language, text: &str) -> Vec<FoundKeyword> {
+    let found = language.matcher.hits(text).into_iter().map(|hit| {
+        let term = &language.terms[hit.term];
+        FoundKeyword {
+            term: term.text.clone(),
+            kind: term.kind.clone(),
+            weight: f64::from(term.weight) / 100.0,
+            chars: [hit.chars.start, hit.chars.end],
+        }
+    });
+    found.collect()
 }
 
 fn of_fault(fault: Fault) -> Explanation {
@@ -143,6 +173,7 @@ fn of_fault(fault: Fault) -> Explanation {
         reason: Some(reason),
         scores: Scores::default(),
         stages: Vec::new(),
+        keywords: Vec::new(),
         text: String::new(),
     }
 }

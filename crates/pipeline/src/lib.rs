@@ -36,7 +36,7 @@ pub use configuration::{Configuration, Needs, Overrides};
 pub use dedup::{Settings as DuplicateSettings, Templates};
 pub use deduplicate::{Cluster, Count, Deduplicated, Deduplication, deduplicate, words_are_parted};
 pub use error::Error;
-pub use explain::{Explainer, Explanation};
+pub use explain::{Explainer, Explanation, FoundKeyword};
 pub use pages::{ExtractedPage, extract_pages};
 pub use pipeline_file::Expectation;
 pub use plan::{Plan, Task, TaskState};

@@ -64,6 +64,11 @@ impl Table {
                     optional("distinct_keywords", UInt64),
                     optional("hit_chars", UInt64),
                     optional("keyword_density", Float64),
+                    optional("keyword_weight", Float64),
+                    optional("top_keywords", Utf8),
+                    optional("classifier_probability", Float64),
+                    optional("medical_probability", Float64),
+                    optional("medical_share", Float64),
                     optional("duplicate_line_chars", Float64),
                 ];
                 if token_ids {
@@ -201,6 +206,11 @@ pub fn push_document(
         Value::integer(scores.distinct_keywords),
         Value::integer(scores.hit_chars),
         Value::float(scores.keyword_density),
+        Value::float(scores.keyword_weight),
+        Value::text(scores.top_keywords.as_deref()),
+        Value::float(scores.classifier_probability),
+        Value::float(scores.medical_probability),
+        Value::float(scores.medical_share),
         Value::float(scores.duplicate_line_chars),
     ];
     if rows.table() == (Table::Documents { token_ids: true }) {

@@ -184,7 +184,7 @@ fn single(mut characters: impl Iterator<Item = char>, otherwise: char) -> char {
 }
 
 /// Whether words of the character's script are written without anything between them.
-fn runs_together(character: char) -> bool {
+pub fn runs_together(character: char) -> bool {
     use unicode_script::{Script, UnicodeScript};
     matches!(
         character.script(),

@@ -87,6 +87,7 @@ impl MmedcMatcher {
             distinct: hit().map(|(entry, _)| entry.listed).sum(),
             hit_chars: hit().map(|(entry, count)| entry.listed * entry.chars * count).sum(),
             chars,
+            ..Count::default()
         }
     }
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     fn count(boundaries: WordBoundaries, terms: &[&str], text: &str) -> (u64, u64, u64) {
-        let Count { distinct, hit_chars, chars } = MmedcMatcher::new(terms, boundaries).count(text);
+        let Count { distinct, hit_chars, chars, .. } = MmedcMatcher::new(terms, boundaries).count(text);
         (distinct, hit_chars, chars)
     }
 

@@ -9,16 +9,19 @@ mod inflection;
 mod mmedc;
 mod native;
 mod prefix_filter;
+mod shape;
 mod trie;
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Range};
+use std::{cell::RefCell, ops::Range};
 
 use alphabet::Symbol;
-pub use alphabet::{MAX_LETTERS, WordBoundaries, joins};
-pub use count::Count;
+pub use alphabet::{MAX_LETTERS, WordBoundaries, joins, runs_together};
+use count::Sums;
+pub use count::{Count, PLAIN_WEIGHT};
 use mmedc::MmedcMatcher;
 use native::NativeMatcher;
 pub use native::is_capitals;
+pub use shape::{Compounds, WordShape};
 
 /// Which occurrences of a term count (`rule` in `language.toml`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -34,7 +37,8 @@ pub enum KeywordRule {
 pub struct Matcher(Rule);
 
 enum Rule {
-    Native(Box<NativeMatcher>),
+    /// With the weight of each term, in hundredths.
+    Native(Box<NativeMatcher>, Vec<u32>),
     Mmedc(MmedcMatcher),
 }
 
@@ -51,45 +55,42 @@ thread_local! {
 }
 
 impl Matcher {
-    /// Builds the matcher of a list.
-    pub fn new(
-        rule: KeywordRule,
-        terms: &[&str],
-        boundaries: WordBoundaries,
-        folds: &BTreeMap<char, char>,
-        inflection: &BTreeMap<String, Vec<String>>,
-    ) -> Matcher {
+    /// Builds the matcher of a list: terms and their weights in hundredths.
+    pub fn new(rule: KeywordRule, terms: &[(&str, u32)], shape: &WordShape) -> Matcher {
+        let list: Vec<&str> = terms.iter().map(|(term, _)| *term).collect();
         Matcher(match rule {
-            KeywordRule::Native => Rule::Native(Box::new(NativeMatcher::new(terms, boundaries, folds, inflection))),
-            KeywordRule::Mmedc => Rule::Mmedc(MmedcMatcher::new(terms, boundaries)),
+            KeywordRule::Native => {
+                let weights = terms.iter().map(|(_, weight)| *weight).collect();
+                Rule::Native(Box::new(NativeMatcher::new(&list, shape)), weights)
+            }
+            KeywordRule::Mmedc => Rule::Mmedc(MmedcMatcher::new(&list, shape.boundaries)),
         })
     }
 
     /// Counts the terms in `text`, in one pass.
     pub fn count(&self, text: &str) -> Count {
-        let matcher = match &self.0 {
-            Rule::Native(matcher) => matcher,
+        let (matcher, weights) = match &self.0 {
+            Rule::Native(matcher, weights) => (matcher, weights),
             Rule::Mmedc(matcher) => return matcher.count(text),
         };
         BUFFERS.with_borrow_mut(|(symbols, terms)| {
             terms.clear();
-            let (mut covered_to, mut hit_chars) = (0, 0);
+            let mut sums = Sums::default();
             let chars = matcher.scan(text, symbols, &mut |term, chars| {
                 terms.push(term);
-                // Starts ascend, so the union of the spans grows at its right end only.
-                hit_chars += chars.end.saturating_sub(chars.start.max(covered_to));
-                covered_to = covered_to.max(chars.end);
+                sums.add(chars, weights[term as usize]);
             });
             terms.sort_unstable();
             terms.dedup();
-            Count { distinct: terms.len() as u64, hit_chars: hit_chars as u64, chars: chars as u64 }
+            let weight = terms.iter().map(|term| u64::from(weights[*term as usize])).sum();
+            sums.finish(chars, terms.len(), weight)
         })
     }
 
     /// Every occurrence, for showing; empty under the rule `mmedc`, whose occurrences lie in the lower-cased text.
     pub fn hits(&self, text: &str) -> Vec<Hit> {
         let mut hits = Vec::new();
-        if let Rule::Native(matcher) = &self.0 {
+        if let Rule::Native(matcher, _) = &self.0 {
             let mut push = |term, chars| hits.push(Hit { term: term as usize, chars });
             matcher.scan(text, &mut Vec::new(), &mut push);
         }
@@ -107,7 +108,16 @@ mod tests {
             .iter()
             .map(|(ending, forms)| (ending.to_string(), forms.iter().map(|form| form.to_string()).collect()))
             .collect();
-        let matcher = Matcher::new(KeywordRule::Native, terms, boundaries, &BTreeMap::new(), &inflection);
+        found_in_shape(&WordShape { inflection, ..WordShape::plain(boundaries) }, terms, text)
+    }
+
+    fn matcher(terms: &[&str], shape: &WordShape) -> Matcher {
+        let terms: Vec<(&str, u32)> = terms.iter().map(|term| (*term, PLAIN_WEIGHT)).collect();
+        Matcher::new(KeywordRule::Native, &terms, shape)
+    }
+
+    fn found_in_shape(shape: &WordShape, terms: &[&str], text: &str) -> Vec<String> {
+        let matcher = matcher(terms, shape);
         let characters: Vec<char> = text.chars().collect();
         matcher.hits(text).into_iter().map(|hit| characters[hit.chars].iter().collect()).collect()
     }
@@ -167,16 +177,42 @@ mod tests {
     }
 
     #[test]
+    fn proclitics_stand_before_any_word_of_a_term() {
+        let proclitics = ["ال", "و", "وال", "لل"].map(str::to_owned).to_vec();
+        let shape = WordShape { proclitics, ..WordShape::plain(WordBoundaries::Spaces) };
+        let find = |text| found_in_shape(&shape, &["قلب", "قصور كلوي"], text);
+        assert_eq!(find("القلب وقلب والقلب كالقلب"), ["القلب", "وقلب", "والقلب"]);
+        assert_eq!(find("القصور الكلوي، قصور كلوي"), ["القصور الكلوي", "قصور كلوي"]);
+    }
+
+    #[test]
+    fn marks_that_may_be_missing_are_found_with_and_without() {
+        let shape = WordShape { optional_marks: "\u{93C}".to_owned(), ..WordShape::plain(WordBoundaries::Spaces) };
+        let term = "मरीज\u{93C}";
+        assert_eq!(found_in_shape(&shape, &[term], "मरीज मरीज\u{93C}"), ["मरीज", term]);
+    }
+
+    #[test]
+    fn parts_of_compounds_are_found_by_their_ends() {
+        let compounds = Some(Compounds { min_part_chars: 4, links: vec!["s".to_owned()] });
+        let shape = WordShape { compounds, ..WordShape::plain(WordBoundaries::Spaces) };
+        let find = |text| found_in_shape(&shape, &["Insuffizienz", "Operation", "Arzt", "AIDS"], text);
+        assert_eq!(find("Herzinsuffizienz Operationssaal Operation"), ["insuffizienz", "Operation", "Operation"]);
+        assert_eq!(find("Hausarzt Arztpraxis Arzte Quarzt AIDShilfe"), ["arzt", "Arzt"]);
+    }
+
+    #[test]
+    fn weights_add_up_over_different_terms() {
+        let shape = WordShape::plain(WordBoundaries::Spaces);
+        let matcher = Matcher::new(KeywordRule::Native, &[("insulin", 300), ("dose", 40)], &shape);
+        assert_eq!(matcher.count("Insulin: a dose, another dose of insulin").weight, 340);
+    }
+
+    #[test]
     fn density_counts_each_character_once() {
-        let matcher = Matcher::new(
-            KeywordRule::Native,
-            &["心筋梗塞", "梗塞"],
-            WordBoundaries::None,
-            &BTreeMap::new(),
-            &BTreeMap::new(),
-        );
+        let matcher = matcher(&["心筋梗塞", "梗塞"], &WordShape::plain(WordBoundaries::None));
         let count = matcher.count("心筋梗塞、梗塞");
-        assert_eq!(count, Count { distinct: 2, hit_chars: 6, chars: 7 });
+        assert_eq!((count.distinct, count.hit_chars, count.chars, count.weight), (2, 6, 7, 200));
         assert!((count.density() - 6.0 / 7.0).abs() < 1e-12);
         assert_eq!(matcher.count("").density(), 0.0);
     }
@@ -206,7 +242,7 @@ mod tests {
                     }
                 }
             }
-            let matcher = Matcher::new(KeywordRule::Native, &terms, WordBoundaries::Spaces, &BTreeMap::new(), &BTreeMap::new());
+            let matcher = matcher(&terms, &WordShape::plain(WordBoundaries::Spaces));
             let mut hits: Vec<_> = matcher.hits(&text).into_iter().map(|hit| (hit.chars.start, hit.chars.end, hit.term)).collect();
             hits.sort();
             expected.sort();

@@ -12,6 +12,7 @@ use super::{
     form_table::FormTable,
     inflection::{Inflection, UNINFLECTED, Word},
     prefix_filter::{PrefixFilter, pack},
+    shape::WordShape,
     trie::Trie,
 };
 
@@ -49,12 +50,21 @@ impl Entry {
 pub struct NativeMatcher {
     alphabet: Alphabet,
     inflection: Inflection,
+    /// What may be written together with the beginning of a word; nothing, first of all.
+    proclitics: Vec<Vec<u16>>,
+    compounds: Option<Links>,
     /// Of the first letters of all keys: `WORD_PREFIX` of them, or fewer where words are shorter; two where words are not
     /// separated.
     prefixes: PrefixFilter,
     keys: Keys,
     /// By key; sorted by the second word.
     entries: Vec<Vec<Entry>>,
+}
+
+/// How words are put together: what each part has at least, and what may stand between two.
+struct Links {
+    min_part: usize,
+    links: Vec<Vec<u16>>,
 }
 
 /// Where a key is looked up.
@@ -67,31 +77,43 @@ enum Keys {
 
 impl NativeMatcher {
     /// Builds the matcher; terms are numbered in the order of `terms`.
-    pub fn new(
-        terms: &[&str],
-        boundaries: WordBoundaries,
-        folds: &BTreeMap<char, char>,
-        inflection: &BTreeMap<String, Vec<String>>,
-    ) -> NativeMatcher {
-        let endings = inflection.iter().flat_map(|(ending, forms)| forms.iter().chain([ending])).map(String::as_str);
-        let alphabet = Alphabet::new(terms.iter().copied().chain(endings), folds, boundaries);
-        let inflection = Inflection::new(inflection, &alphabet);
+    pub fn new(terms: &[&str], shape: &WordShape) -> NativeMatcher {
+        let boundaries = shape.boundaries;
+        let endings = shape.inflection.iter().flat_map(|(ending, forms)| forms.iter().chain([ending]));
+        let links = shape.compounds.iter().flat_map(|compounds| &compounds.links);
+        let pieces = endings.chain(&shape.proclitics).chain(links).map(String::as_str);
+        let alphabet = Alphabet::new(terms.iter().copied().chain(pieces), &shape.folds, boundaries);
+        let inflection = Inflection::new(&shape.inflection, &alphabet);
+        let proclitics = shape.proclitics.iter().map(|proclitic| alphabet.letters(proclitic));
+        let proclitics: Vec<Vec<u16>> = std::iter::once(Vec::new()).chain(proclitics).collect();
+        let compounds = shape.compounds.as_ref().map(|compounds| Links {
+            min_part: compounds.min_part_chars,
+            links: compounds.links.iter().map(|link| alphabet.letters(link)).collect(),
+        });
 
         let mut by_key: BTreeMap<Vec<u16>, Vec<Entry>> = BTreeMap::new();
         for (number, term) in terms.iter().enumerate() {
             let capitals = if is_capitals(term) { upper_chars(term) } else { 0 };
-            let mut words = split_words(term, boundaries).map(|word| {
-                let letters = alphabet.letters(word);
-                if capitals > 0 { Word { stem: letters, paradigm: UNINFLECTED } } else { inflection.word(letters) }
-            });
-            let Some(first) = words.next() else { continue };
-            let rest: Vec<Word> = words.collect();
-            for form in inflection.forms(&first) {
-                let entry = Entry { term: number as u32, rest: rest.clone(), capitals };
-                by_key.entry(form).or_default().push(entry);
+            for spelling in shape.spellings(term) {
+                let mut words = split_words(&spelling, boundaries).map(|word| {
+                    let letters = alphabet.letters(word);
+                    if capitals > 0 { Word { stem: letters, paradigm: UNINFLECTED } } else { inflection.word(letters) }
+                });
+                let Some(first) = words.next() else { continue };
+                let rest: Vec<Word> = words.collect();
+                for form in inflection.forms(&first) {
+                    for proclitic in &proclitics {
+                        let entry = Entry { term: number as u32, rest: rest.clone(), capitals };
+                        by_key.entry([proclitic.as_slice(), &form].concat()).or_default().push(entry);
+                    }
+                }
             }
         }
-        by_key.values_mut().for_each(|entries| entries.sort_by_key(|entry| (entry.second_word(), entry.term)));
+        for entries in by_key.values_mut() {
+            entries.sort_by_key(|entry| (entry.second_word(), entry.term));
+            // Two ways may lead to the same form.
+            entries.dedup_by(|a, b| (a.term, &a.rest) == (b.term, &b.rest));
+        }
         let (keys, entries): (Vec<Vec<u16>>, Vec<_>) = by_key.into_iter().unzip();
         let prefix = if boundaries == WordBoundaries::Spaces { WORD_PREFIX } else { 2 };
         let mut prefixes: Vec<Vec<u16>> = keys.iter().map(|key| key[..key.len().min(prefix)].to_vec()).collect();
@@ -104,7 +126,7 @@ impl NativeMatcher {
                 Keys::Everywhere { trie: Trie::new(&keys), shortest }
             }
         };
-        NativeMatcher { alphabet, inflection, prefixes, keys, entries }
+        NativeMatcher { alphabet, inflection, proclitics, compounds, prefixes, keys, entries }
     }
 
     /// Calls `hit` with the term and its characters for each occurrence; starts ascend. Occurrences may overlap.
@@ -137,7 +159,12 @@ impl NativeMatcher {
                     let end = end_of_word(symbols, start);
                     if let Some(key) = forms.find(&symbols[start..end]) {
                         self.match_words(symbols, start..end, &self.entries[key], hit);
+                        continue;
                     }
+                }
+                if let Some(links) = &self.compounds {
+                    let end = end_of_word(symbols, start);
+                    self.match_part(forms, links, symbols, start..end, hit);
                 }
             }
         }
@@ -158,10 +185,13 @@ impl NativeMatcher {
         if single == entries.len() {
             return;
         }
-        // Many terms may begin with one word ("heart …"); those with another second word are not even looked at.
+        // Many terms may begin with one word ("heart …"); those with another second word are not even looked at, unless
+        // something may be written before it.
         let second = next_word(symbols, first.end).map_or(0, |start| symbols[start].letter());
-        let phrases = &entries[entries.partition_point(|entry| entry.second_word() < second).max(single)..];
-        for entry in phrases.iter().take_while(|entry| entry.second_word() == second) {
+        let any_second = self.proclitics.len() > 1;
+        let least = if any_second { 0 } else { second };
+        let phrases = &entries[entries.partition_point(|entry| entry.second_word() < least).max(single)..];
+        for entry in phrases.iter().take_while(|entry| any_second || entry.second_word() == second) {
             if let Some(end) = self.complete(symbols, entry, first.end)
                 && entry.allows(&symbols[first.start..end])
             {
@@ -170,20 +200,59 @@ impl NativeMatcher {
         }
     }
 
+    /// The longest last part of a compound word that is a term of one word, else the longest first part.
+    fn match_part(
+        &self,
+        forms: &FormTable,
+        links: &Links,
+        symbols: &[Symbol],
+        word: Range<usize>,
+        hit: &mut impl FnMut(u32, Range<usize>),
+    ) {
+        let least = links.min_part;
+        if word.len() < 2 * least {
+            return;
+        }
+        let mut find = |part: Range<usize>| {
+            let entries = forms.find(&symbols[part.clone()]).map_or([].as_slice(), |key| &self.entries[key]);
+            let single = entries.iter().filter(|entry| entry.rest.is_empty() && entry.capitals == 0);
+            single.map(|entry| hit(entry.term, part.clone())).count() > 0
+        };
+        let last_part = (word.start + least..=word.end - least).any(|start| find(start..word.end));
+        if !last_part {
+            let _first_part = (word.start + least..=word.end - least).rev().any(|end| {
+                // A first part ends at the boundary or before a link ("Operation-s-saal").
+                find(word.start..end)
+                    || links.links.iter().any(|link| {
+                        let before = end.checked_sub(link.len()).filter(|before| before - word.start >= least);
+                        before
+                            .is_some_and(|before| letters_are(&symbols[before..end], link) && find(word.start..before))
+                    })
+            });
+        }
+    }
+
     /// Where the term of `entry` ends, if its first word ends at `end` and the others follow.
     fn complete(&self, symbols: &[Symbol], entry: &Entry, mut end: usize) -> Option<usize> {
         for word in &entry.rest {
             let start = next_word(symbols, end)?;
-            let stem = symbols.get(start..start + word.stem.len())?;
-            if !stem.iter().zip(&word.stem).all(|(symbol, letter)| symbol.letter() == *letter) {
-                return None;
-            }
-            end = end_of_word(symbols, start + word.stem.len());
-            if !self.inflection.accepts(word.paradigm, &symbols[start + word.stem.len()..end]) {
-                return None;
-            }
+            end = self.proclitics.iter().find_map(|proclitic| {
+                let rest = symbols.get(start..start + proclitic.len()).filter(|it| letters_are(it, proclitic));
+                rest.and_then(|_| self.form_at(symbols, word, start + proclitic.len()))
+            })?;
         }
         Some(end)
+    }
+
+    /// Where the form of `word` that begins at `start` ends, if there is one.
+    fn form_at(&self, symbols: &[Symbol], word: &Word, start: usize) -> Option<usize> {
+        let stem_end = start + word.stem.len();
+        let stem = symbols.get(start..stem_end)?;
+        if !letters_are(stem, &word.stem) {
+            return None;
+        }
+        let end = end_of_word(symbols, stem_end);
+        self.inflection.accepts(word.paradigm, &symbols[stem_end..end]).then_some(end)
     }
 
     fn scan_everywhere(
@@ -249,6 +318,10 @@ fn word_prefix(symbols: &[Symbol], start: usize) -> u64 {
         in_word &= if symbol.in_word() { u16::MAX } else { 0 };
         symbol.letter() & in_word
     }))
+}
+
+fn letters_are(symbols: &[Symbol], letters: &[u16]) -> bool {
+    symbols.len() == letters.len() && symbols.iter().zip(letters).all(|(symbol, letter)| symbol.letter() == *letter)
 }
 
 /// Where the word after the one that ends at `end` begins, if nothing but joining characters stands between them.

@@ -2,7 +2,8 @@
 //!
 //! # What it finds
 //! `too_few_keywords`: fewer different terms than the language asks for (value and limit: terms).
-//! `keyword_density_too_low`: terms cover too small a share of the characters (value and limit: share).
+//! `keyword_density_too_low`: terms cover too small a share of the characters (value and limit: share). Where the language is
+//! calibrated, the share of the densest stretch of 2,048 characters counts if it is higher.
 //! `foreign_script`: no language is declared and the letters belong to no language of the build (value and limit: share).
 //! # Why
 //! One pass over the text rejects the 99 % of a crawl that is not medical, before anything more costly looks at it.
@@ -28,7 +29,7 @@ use crate::{
 
 pub const ENTRY: StageEntry = StageEntry {
     name: "count_keywords",
-    version: 1,
+    version: 2,
     summary: "asks for enough different medical terms, and for enough of the text to be covered by them",
     rules: &["too_few_keywords", "keyword_density_too_low", "foreign_script"],
     file_settings: &[],
@@ -102,6 +103,8 @@ struct Judged {
     count: Count,
     min_distinct: u64,
     min_density: f64,
+    /// Whether a stage that looks at the parts of the text comes after, so that one dense part is enough here.
+    by_parts: bool,
 }
 
 impl Judged {
@@ -116,18 +119,22 @@ impl Judged {
         let count = language.matcher.count(text);
         let short = count.chars < keywords.short_chars;
         let min_distinct = if short { keywords.short_min_distinct } else { keywords.min_distinct };
-        Judged { language: language.code, count, min_distinct, min_density: keywords.min_density }
+        let by_parts = language.settings.judgement.is_some();
+        Judged { language: language.code, count, min_distinct, min_density: keywords.min_density, by_parts }
     }
 
     fn check(&self, checks: &mut Checks) {
         checks.at_least("too_few_keywords", self.count.distinct as f64, self.min_distinct as f64);
-        checks.at_least("keyword_density_too_low", self.count.density(), self.min_density);
+        checks.at_least("keyword_density_too_low", self.density(), self.min_density);
+    }
+
+    fn density(&self) -> f64 {
+        if self.by_parts { self.count.highest_density() } else { self.count.density() }
     }
 
     /// How far the text goes towards both limits: at least 1 where it passes.
     fn fit(&self) -> f64 {
         let towards = |value: f64, limit: f64| if limit > 0.0 { value / limit } else { 1.0 + value };
-        towards(self.count.distinct as f64, self.min_distinct as f64)
-            .min(towards(self.count.density(), self.min_density))
+        towards(self.count.distinct as f64, self.min_distinct as f64).min(towards(self.density(), self.min_density))
     }
 }

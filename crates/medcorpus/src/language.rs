@@ -1,0 +1,296 @@
+//! `medcorpus language`: brings a language in, step by step.
+
+use std::{fs, path::Path};
+
+use filter::{CLASSIFIER_FILE, Language, Term};
+use onboard::{Calibration, CheckedLabels, Labelled, MineSettings, TrainSettings, Wanted};
+
+use crate::{
+    arguments::{
+        CalibrateArguments, CheckLanguageArguments, ImportTermsArguments, LabelArguments, LabelFiles, LanguageCommand,
+        LanguageFolder, MineArguments, NewArguments, TrainArguments,
+    },
+    exit::{Exit, Failure},
+    import,
+    print::{print, print_json},
+    tables,
+};
+
+pub fn run(command: &LanguageCommand) -> Result<Exit, Failure> {
+    match command {
+        LanguageCommand::New(arguments) => new(arguments),
+        LanguageCommand::Mine(arguments) => mine(arguments),
+        LanguageCommand::Import(arguments) => import_terms(arguments),
+        LanguageCommand::Label(arguments) => label(arguments),
+        LanguageCommand::Train(arguments) => train(arguments),
+        LanguageCommand::Calibrate(arguments) => calibrate(arguments),
+        LanguageCommand::Check(arguments) => check(arguments),
+        LanguageCommand::ImportMmedc(arguments) => import::run(arguments),
+    }
+}
+
+fn load(folder: &LanguageFolder) -> Result<Language, Failure> {
+    Ok(filter::load_language(&folder.filters, folder.code, |_| {})?)
+}
+
+fn read_labels(files: &LabelFiles) -> Result<Vec<Labelled>, Failure> {
+    Ok(onboard::read_labels(&files.labels, files.scores_from)?)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let wrong =
+        |error| Failure { exit: Exit::Configuration, message: format!("{}: cannot be read: {error}", path.display()) };
+    fs::read_to_string(path).map_err(wrong)
+}
+
+fn new(arguments: &NewArguments) -> Result<Exit, Failure> {
+    let language = onboard::NewLanguage {
+        code: arguments.folder.code.to_string(),
+        name: arguments.name.clone(),
+        english_name: arguments.english_name.clone(),
+        script: arguments.script.clone(),
+        word_boundaries: if arguments.unseparated { "none" } else { "spaces" },
+    };
+    let folder = arguments.folder.path();
+    onboard::create(&folder, &language)?;
+    if let Err(problems) = filter::load_language(&arguments.folder.filters, arguments.folder.code, |_| {}) {
+        fs::remove_dir_all(&folder)?;
+        return Err(problems.into());
+    }
+    let code = arguments.folder.code;
+    print(&format!(
+        "{0} is made; next: medcorpus language mine {code} --labels FILE, then train, calibrate, check\n",
+        folder.display()
+    ))
+}
+
+fn mine(arguments: &MineArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let labels = read_labels(&arguments.labels)?;
+    let path = arguments.folder.path().join("keywords.txt");
+    if arguments.reweigh {
+        let terms = onboard::reweigh(&language, &labels);
+        if arguments.dry_run {
+            return print(&tables::weights(&terms));
+        }
+        for (number, list) in language.lists.iter().enumerate() {
+            let own: Vec<Term> = terms.iter().filter(|term| term.list == number).cloned().collect();
+            onboard::write_list(&arguments.folder.path().join(&list.file), &list.source, &own)?;
+        }
+        return print(&format!("{} terms weighed by {} documents\n", terms.len(), labels.len()));
+    }
+    let general = onboard::read_texts(&arguments.general)?;
+    let settings = MineSettings {
+        max_terms: arguments.max_terms,
+        min_z: arguments.min_z,
+        min_documents: arguments.min_documents,
+        ..MineSettings::new(language.settings.word_boundaries)
+    };
+    let mined = onboard::mine(&labels, &general, &settings);
+    if arguments.dry_run {
+        return print(&tables::mined(&mined));
+    }
+    if mined.is_empty() {
+        let message = format!(
+            "no word of {} documents is telling enough: it must occur in {} medical documents, in two origins where there are \
+             several, and be {:.1} standard deviations from chance; give more labels, or lower --min-documents or --min-z",
+            labels.len(),
+            settings.min_documents,
+            settings.min_z
+        );
+        return Err(Failure { exit: Exit::Configuration, message });
+    }
+    let kept = language.terms.iter().filter(|term| term.list == 0 && term.kind.as_deref() != Some("mined"));
+    let mut terms: Vec<Term> = kept.cloned().collect();
+    let known: std::collections::BTreeSet<String> = language
+        .terms
+        .iter()
+        .filter(|term| term.kind.as_deref() != Some("mined"))
+        .map(|term| term.text.to_lowercase())
+        .collect();
+    let own = terms.len();
+    terms.extend(mined.iter().filter(|term| !known.contains(&term.text)).map(|term| Term {
+        text: term.text.clone(),
+        kind: Some("mined".to_owned()),
+        weight: (term.weight * 100.0).round() as u32,
+        list: 0,
+    }));
+    let source = match own {
+        0 | 1 => {
+            "mined by `medcorpus language mine` from labelled documents, not reviewed; words are facts of the language"
+        }
+        _ => language.lists[0].source.as_str(),
+    };
+    onboard::write_list(&path, source, &terms)?;
+    print(&format!(
+        "{}: {} terms mined from {} documents, {own} others kept\n",
+        path.display(),
+        terms.len() - own,
+        labels.len()
+    ))
+}
+
+fn import_terms(arguments: &ImportTermsArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let imported =
+        onboard::import(&read(&arguments.file)?, arguments.format, language.code.as_str()).map_err(|error| {
+            Failure { exit: Exit::Configuration, message: format!("{}: {error}", arguments.file.display()) }
+        })?;
+    let weight = (arguments.weight * 100.0).round() as u32;
+    let term = |text: &String| Term { text: text.clone(), kind: Some(arguments.kind.clone()), weight, list: 0 };
+    let mut terms: Vec<Term> = imported.terms.iter().map(term).collect();
+    // Spellings that differ in case alone are one term.
+    let mut seen = std::collections::BTreeSet::new();
+    terms.retain(|term| seen.insert(term.text.to_lowercase()));
+    let stem = arguments.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = arguments.folder.path().join("terms").join(format!("{stem}.txt"));
+    let source = format!("{}; licence {}", arguments.origin, arguments.licence);
+    onboard::write_list(&path, &source, &terms)?;
+    if let Err(problems) = load(&arguments.folder) {
+        fs::remove_file(&path)?;
+        return Err(problems);
+    }
+    print(&format!("{}: {} terms, {} entries left out\n", path.display(), terms.len(), imported.left_out))
+}
+
+fn label(arguments: &LabelArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let texts = onboard::read_texts(&[&arguments.input])?;
+    let id = |text: &str| document::Digest::of(text.as_bytes()).to_string();
+    if !arguments.answers.is_empty() {
+        let answers = onboard::read_answers(&arguments.answers)?;
+        let default = arguments.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let origin = arguments.origin.clone().unwrap_or(default);
+        let (mut lines, mut agreed, mut disputed) = (String::new(), 0, 0);
+        for text in &texts {
+            let Some(by_rater) = answers.get(&id(text)) else { continue };
+            let yes = by_rater.values().filter(|medical| **medical).count();
+            let label = match yes {
+                0 => "other",
+                yes if yes == by_rater.len() => "medical",
+                _ => {
+                    disputed += 1;
+                    continue;
+                }
+            };
+            agreed += 1;
+            lines += &serde_json::json!({ "text": text, "label": label, "origin": origin }).to_string();
+            lines.push('\n');
+        }
+        fs::write(&arguments.out, lines)?;
+        let kappa = match onboard::kappa(&answers) {
+            Some((kappa, number)) => format!("; two raters agree on {number} documents with a kappa of {kappa:.2}"),
+            None => "; one rater, so no kappa".to_owned(),
+        };
+        return print(&format!(
+            "{}: {agreed} labels, {disputed} disputed and left out{kappa}\n",
+            arguments.out.display()
+        ));
+    }
+    let candidate = |text: &String| onboard::Candidate {
+        id: id(text),
+        text: text.clone(),
+        probability: language.probability(text),
+    };
+    let mut candidates: Vec<onboard::Candidate> = texts.iter().map(candidate).collect();
+    candidates.sort_by(|a, b| {
+        (a.probability - 0.5).abs().total_cmp(&(b.probability - 0.5).abs()).then_with(|| a.id.cmp(&b.id))
+    });
+    candidates.dedup_by(|a, b| a.id == b.id);
+    candidates.truncate(arguments.number);
+    let number = candidates.len();
+    let title = format!("Medical or not: {}", language.settings.english_name);
+    let direction = if language.is_right_to_left() { "rtl" } else { "ltr" };
+    let html = onboard::page(&title, language.code.as_str(), direction, candidates);
+    fs::write(&arguments.out, html)?;
+    print(&format!(
+        "{}: {number} documents; open it in a browser, save the answers, then: medcorpus language label {} {} --answers FILE \
+         --out labels.jsonl\n",
+        arguments.out.display(),
+        language.code,
+        arguments.input.display()
+    ))
+}
+
+fn train(arguments: &TrainArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let labels = read_labels(&arguments.labels)?;
+    let (model, card) = onboard::train(&labels, &TrainSettings::new(language.settings.word_boundaries))?;
+    let folder = arguments.folder.path();
+    fs::write(folder.join(CLASSIFIER_FILE), &model)?;
+    fs::write(folder.join("classifier.md"), tables::card(&language, &arguments.labels.labels, &card))?;
+    let path = folder.join(CLASSIFIER_FILE);
+    print(&format!(
+        "{}: {} bytes, trained on {} documents of {} origins and {} hard negatives; next: medcorpus language calibrate {}\n",
+        path.display(),
+        card.bytes,
+        labels.len(),
+        card.origins.len(),
+        card.hard_negatives,
+        language.code
+    ))
+}
+
+fn calibrate(arguments: &CalibrateArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let labels = read_labels(&arguments.labels)?;
+    let training = match (arguments.without_classifier || language.classifier.is_none(), arguments.training.as_slice())
+    {
+        (true, _) => None,
+        (false, []) => Some(labels.clone()),
+        (false, files) => Some(onboard::read_labels(files, None)?),
+    };
+    let wanted = Wanted { precision: arguments.precision, prevalence: arguments.prevalence };
+    let mut progress = |what: &str| eprintln!("{}: {what}", language.code);
+    let found = onboard::calibrate(&language, &labels, training.as_deref(), wanted, &mut progress)?;
+    if !arguments.dry_run {
+        write_judgement(&arguments.folder, &found)?;
+    }
+    if arguments.json { print_json(&found) } else { print(&tables::calibration(language.code, wanted, &found)) }
+}
+
+/// Writes the numbers with their evidence into `language.toml`.
+fn write_judgement(folder: &LanguageFolder, found: &Calibration) -> Result<(), Failure> {
+    let path = folder.path().join("language.toml");
+    let text = read(&path)?;
+    let table = toml::to_string(&found.judgement)
+        .map_err(|error| Failure { exit: Exit::Failed, message: error.to_string() })?;
+    // The evidence is a table of its own within the judgement.
+    let table = format!("[judgement]\n{}", table.replace("[evidence]", "[judgement.evidence]"));
+    let comment = "# Found by `medcorpus language calibrate`; every number was measured on origins that had no part in finding it.\n";
+    let table = table.replacen("[judgement]\n", &format!("[judgement]\n{comment}"), 1);
+    let text = onboard::replace_table(&text, "judgement", &table);
+    let (distinct, density) = found.floor;
+    let floor = [
+        ("min_distinct", distinct.to_string()),
+        ("min_density", format!("{density:?}")),
+        ("short_chars", "0".to_owned()),
+        ("short_min_distinct", distinct.to_string()),
+    ];
+    fs::write(&path, onboard::set_numbers(&text, "keywords", &floor))?;
+    Ok(())
+}
+
+fn check(arguments: &CheckLanguageArguments) -> Result<Exit, Failure> {
+    let language = load(&arguments.folder)?;
+    let labels = read_labels(&arguments.labels)?;
+    let training = match arguments.training.as_slice() {
+        [] => Vec::new(),
+        files => onboard::read_labels(files, None)?,
+    };
+    let mut findings: Vec<(String, String)> =
+        onboard::check_labels(&language, &CheckedLabels { labels: &labels, training: &training })
+            .into_iter()
+            .map(|finding| (finding.rule.to_owned(), finding.message))
+            .collect();
+    findings.extend(language.failing_examples().into_iter().map(|message| ("example".to_owned(), message)));
+    if findings.is_empty() {
+        return print(&format!(
+            "filters/{}: nothing is wrong with the folder and its {} labels\n",
+            language.code,
+            labels.len()
+        ));
+    }
+    print(&findings.iter().map(|(rule, message)| format!("{rule}: {message}\n")).collect::<String>())?;
+    Ok(Exit::Differs)
+}
