@@ -207,19 +207,19 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a keyword twice",
-        change: |it| it.edit(KEYWORDS, "AINS\tdrug\n", "AINS\tdrug\nAINS\tanatomy\n"),
+        change: |it| it.edit(KEYWORDS, "AINS\tdrug\t2.9\n", "AINS\tdrug\t2.9\nAINS\tanatomy\n"),
         place: (KEYWORDS, "AINS\tanatomy"),
         says: &["term \"AINS\" occurs twice (first on line 2); remove one"],
     },
     Case {
         name: "keywords out of order",
-        change: |it| it.edit(KEYWORDS, "AINS\tdrug\n", "zona bis\tdisease\nAINS\tdrug\n"),
+        change: |it| it.edit(KEYWORDS, "AINS\tdrug\t2.9\n", "zona bis\tdisease\nAINS\tdrug\n"),
         place: (KEYWORDS, "AINS\tdrug"),
         says: &["term \"AINS\" is out of order; sort"],
     },
     Case {
         name: "a keyword that is not NFC",
-        change: |it| it.edit(KEYWORDS, "AINS\tdrug\n", "AINS\tdrug\nAINSe\u{301}\tdrug\n"),
+        change: |it| it.edit(KEYWORDS, "AINS\tdrug\t2.9\n", "AINS\tdrug\t2.9\nAINSe\u{301}\tdrug\n"),
         place: (KEYWORDS, "AINSe"),
         says: &["is not in NFC; write \"AINSé\""],
     },
@@ -233,7 +233,7 @@ const CASES: &[Case] = &[
         name: "keywords that are not text",
         change: |it| it.write(KEYWORDS, b"# Source: here\nc\xF0\x28ur\n"),
         place: (KEYWORDS, ""),
-        says: &["cannot be read", "UTF-8"],
+        says: &["is not UTF-8 text; save it as UTF-8"],
     },
     Case {
         name: "no keywords",

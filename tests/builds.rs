@@ -204,7 +204,7 @@ fn an_edit_in_one_language_runs_only_the_tasks_that_can_contain_it() {
     assert_ne!(original, incremental);
 
     // Taken back, the corpus is what it was; an example or a time of change is no change at all.
-    workspace.edit("filters/fr/language.toml", "min_distinct = 30", "min_distinct = 3");
+    workspace.edit("filters/fr/language.toml", "min_distinct = 30", "min_distinct = 2");
     workspace.build("out", 2).ended(0);
     assert_same(&original, &product(&workspace.path("out")), "edit taken back");
     workspace.edit("filters/fr/examples.toml", "# ", "#  ");

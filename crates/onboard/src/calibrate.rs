@@ -88,6 +88,9 @@ const RIDGE: f64 = 4.0;
 /// Of the documents that would be kept, the keyword scan may lose this share before the classifier is asked.
 const LOST_BY_FLOOR: f64 = 0.002;
 
+/// A filter that keeps less than this share of what it looks for is none, however precise.
+const MIN_RECALL: f64 = 0.02;
+
 /// Points of a curve that are listed.
 const POINTS: usize = 19;
 
@@ -319,18 +322,9 @@ impl Measured<'_> {
         thresholds.sort_by(f64::total_cmp);
         thresholds.dedup();
         thresholds.retain(|threshold| *threshold > 0.0);
-        // Precision is not quite monotone in the threshold; the lowest one from which on it holds is taken.
-        let mut chosen = None;
-        for threshold in thresholds.iter().rev() {
-            let found = point(*threshold);
-            if found.recall.value < 0.02 {
-                continue;
-            }
-            if found.precision.value < wanted.precision {
-                break;
-            }
-            chosen = Some(found);
-        }
+        // Precision is not quite monotone in the threshold, so all thresholds are looked at; the lowest one keeps most.
+        let enough = |point: &CurvePoint| point.precision.value >= wanted.precision && point.recall.value >= MIN_RECALL;
+        let chosen = thresholds.iter().map(|threshold| point(*threshold)).find(enough);
         let points = (0..POINTS).map(|place| point((place + 1) as f64 / (POINTS + 1) as f64)).collect();
         Curve { of, points, chosen }
     }
