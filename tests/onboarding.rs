@@ -80,6 +80,69 @@ fn a_language_is_brought_in_by_its_commands_alone() {
 }
 
 #[test]
+fn terms_of_other_languages_vouch_for_words_that_are_spelled_like_them() {
+    let place = Place::new();
+    let labels = place.labels(&sentences("fr"));
+    let arguments = ["--labels", &labels, "--min-z", "1", "--min-documents", "3"];
+    let alone = place.language("mine", &arguments).ended(0);
+    assert!(alone.text().ends_with("0 of them with a cognate\n"), "{}", alone.text());
+    let list = place.0.path().join("filters/xx/terms/mined.txt");
+    let before = fs::read_to_string(&list).unwrap();
+    assert!(!before.contains("hépatique\t"), "one sentence is too little evidence for a word that nobody lists");
+
+    let known = place.0.path().join("filters/yy");
+    fs::create_dir_all(&known).unwrap();
+    for name in ["language.toml", "keywords.txt"] {
+        fs::copy(root().join("filters/es").join(name), known.join(name)).unwrap();
+    }
+    // The Spanish numbers were found with a classifier; without one the folder would be refused.
+    let settings = fs::read_to_string(known.join("language.toml")).unwrap();
+    fs::write(known.join("language.toml"), settings.split("\n[judgement]").next().unwrap()).unwrap();
+    let vouched = place.language("mine", &arguments).ended(0);
+    assert!(vouched.text().ends_with("with a cognate in yy\n"), "{}", vouched.text());
+    let after = fs::read_to_string(&list).unwrap();
+    assert!(
+        after.starts_with("# Source: mined by `medcorpus language mine` from ")
+            && after.contains("cognates listed for yy")
+    );
+    // It has the kind that the other list gives it, and a weight of its own.
+    assert!(after.lines().any(|line| line.starts_with("hépatique\tanatomy\t")), "{after}");
+    place.language("mine", &[&arguments[..], &["--cognates", "none"]].concat()).ended(0);
+    assert_eq!(fs::read_to_string(&list).unwrap(), before);
+}
+
+#[test]
+fn weights_found_on_labels_are_found_anew_for_each_fold() {
+    let place = Place::new();
+    let labels = place.labels(&sentences("fr"));
+    let keywords = place.0.path().join("filters/xx/keywords.txt");
+    fs::copy(root().join("filters/fr/keywords.txt"), &keywords).unwrap();
+    let calibrate = || {
+        let arguments = ["--labels", &labels, "--precision", "0.6", "--without-classifier", "--json", "--dry-run"];
+        place.language("calibrate", &arguments).ended(0).json()
+    };
+    let text = fs::read_to_string(&keywords).unwrap();
+    let plain: String =
+        text.lines().filter(|line| !line.starts_with("# Weights: ")).map(|it| format!("{it}\n")).collect();
+    fs::write(&keywords, &plain).unwrap();
+    let listed = calibrate();
+    // Weighed by the labels on which it is measured, and not saying so, a list looks better than it is.
+    place.language("mine", &["--labels", &labels, "--reweigh"]).ended(0);
+    let weighed = fs::read_to_string(&keywords).unwrap();
+    assert!(weighed.contains("# Weights: found on labels by `medcorpus language mine --reweigh`\n"));
+    let honest = calibrate();
+    let silent: String =
+        weighed.lines().filter(|line| !line.starts_with("# Weights: ")).map(|it| format!("{it}\n")).collect();
+    fs::write(&keywords, silent).unwrap();
+    let in_sample = calibrate();
+    let of_curve = |found: &Value| -> f64 {
+        found["curves"][0]["points"].as_array().unwrap().iter().map(|point| point["f1"].as_f64().unwrap()).sum()
+    };
+    let [listed, honest, in_sample] = [listed, honest, in_sample].map(|found| of_curve(&found));
+    assert!(honest != listed && honest < in_sample, "{listed} {honest} {in_sample}");
+}
+
+#[test]
 fn calibration_refuses_labels_that_prove_nothing() {
     let place = Place::new();
     let all = sentences("fr");

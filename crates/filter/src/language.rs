@@ -127,6 +127,9 @@ pub struct TermList {
     pub file: String,
     /// The first line, `# Source: …`, without its mark: origin and licence.
     pub source: String,
+    /// Whether a line `# Weights: …` says that the weights were found on labels, so that calibration finds them anew
+    /// without the origins on which it measures.
+    pub is_weighed: bool,
 }
 
 /// One case of `examples.toml`.
@@ -414,7 +417,8 @@ fn parse_lists(
         let native = settings.keywords.rule == KeywordRule::Native;
         terms.extend(found.into_iter().filter(|term| !native || known.insert(folded_key(&term.text))));
         let first_line = text.lines().next().unwrap_or_default();
-        lists.push(TermList { file: name, source: first_line.trim_start_matches("# Source: ").to_owned() });
+        let is_weighed = text.lines().any(|line| line.starts_with("# Weights: "));
+        lists.push(TermList { file: name, source: first_line.trim_start_matches("# Source: ").to_owned(), is_weighed });
     }
     let letters: std::collections::BTreeSet<char> = terms.iter().flat_map(|term| term.text.chars()).collect();
     if letters.len() > crate::keywords::MAX_LETTERS {

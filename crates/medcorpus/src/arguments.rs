@@ -133,21 +133,32 @@ pub struct MineArguments {
     /// Texts that nobody labelled, which widen the prior: JSON lines, or one text a line
     #[arg(long, num_args = 1..)]
     pub general: Vec<PathBuf>,
-    /// Terms at most
-    #[arg(long, default_value_t = 3000)]
-    pub max_terms: usize,
-    /// Log-odds in standard deviations
-    #[arg(long, default_value_t = 3.0)]
-    pub min_z: f64,
-    /// Medical documents in which a term occurs
-    #[arg(long, default_value_t = 5)]
-    pub min_documents: usize,
+    #[command(flatten)]
+    pub mining: MiningArguments,
     /// Weigh the terms that are listed in keywords.txt instead of finding new ones
     #[arg(long)]
     pub reweigh: bool,
     /// Print what is found, with its evidence, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What a mined word must reach. `calibrate` mines again for each fold, so it is told the same.
+#[derive(Args)]
+pub struct MiningArguments {
+    /// Languages whose listed terms vouch for words that are spelled like them, or "none" [default: all of a script that
+    /// can be compared]
+    #[arg(long, num_args = 1..)]
+    pub cognates: Vec<String>,
+    /// Terms at most
+    #[arg(long, default_value_t = 6000)]
+    pub max_terms: usize,
+    /// Log-odds in standard deviations
+    #[arg(long, default_value_t = 2.0)]
+    pub min_z: f64,
+    /// Medical documents in which a term occurs
+    #[arg(long, default_value_t = 5)]
+    pub min_documents: usize,
 }
 
 #[derive(Args)]
@@ -223,9 +234,14 @@ pub struct CalibrateArguments {
     /// Share of medical documents where the filter will be used: half in a labelled set, a hundredth in a crawl
     #[arg(long, default_value_t = 0.5)]
     pub prevalence: f64,
+    /// The threshold is at least this: labels hold fewer kinds of other text than a crawl
+    #[arg(long, default_value_t = 0.5)]
+    pub min_probability: f64,
     /// Calibrate the keywords alone
     #[arg(long)]
     pub without_classifier: bool,
+    #[command(flatten)]
+    pub mining: MiningArguments,
     /// Measure, and write nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -3,16 +3,16 @@
 //! Every number is found on some origins and measured on others. A random split would not do: it would measure how well the
 //! filter knows its sources.
 
-use filter::{
-    Evidence, FEATURES, Judgement, Language, Parts,
-    classifier::Classifier,
-    keywords::{Matcher, WordShape},
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use filter::{Evidence, FEATURES, Judgement, Language, Parts, classifier::Classifier, keywords::Matcher};
 
 use crate::{
-    Error, Labelled, MineSettings, TrainSettings,
+    Error, Labelled, MINED_LIST, MineSettings, TrainSettings,
     folds::{folds, origins, weights},
-    logistic, mine, train,
+    logistic,
+    mine::{Weigher, mine},
+    train,
 };
 
 /// What is asked of the calibrated filter.
@@ -22,6 +22,9 @@ pub struct Wanted {
     pub precision: f64,
     /// Share of medical documents where the filter will be used, in 0..=1.
     pub prevalence: f64,
+    /// The threshold is at least this, in 0..=1, whatever the precision: labels hold fewer kinds of other text than a
+    /// crawl.
+    pub min_probability: f64,
 }
 
 /// A share with its 95 % interval (Wilson 1927).
@@ -86,7 +89,7 @@ const DOCUMENTS_OF_ORIGIN: usize = 200;
 const RIDGE: f64 = 4.0;
 
 /// Of the documents that would be kept, the keyword scan may lose this share before the classifier is asked.
-const LOST_BY_FLOOR: f64 = 0.002;
+const LOST_BY_FLOOR: f64 = 0.01;
 
 /// A filter that keeps less than this share of what it looks for is none, however precise.
 const MIN_RECALL: f64 = 0.02;
@@ -95,7 +98,8 @@ const MIN_RECALL: f64 = 0.02;
 const POINTS: usize = 19;
 
 /// Calibrates `language` on `labels`. The classifier of each fold is trained on those of `training` whose origin is in
-/// another fold; terms of the kind "mined" are mined anew for each fold.
+/// another fold; weights that were found on labels are found anew for each fold, and mined terms are mined anew with
+/// `mining`.
 /// # Errors
 /// Fails where the labels are too few for an interval of ± 0.05, where a label has a single origin, or where the precision
 /// cannot be reached.
@@ -103,6 +107,7 @@ pub fn calibrate(
     language: &Language,
     labels: &[Labelled],
     training: Option<&[Labelled]>,
+    mining: &MineSettings,
     wanted: Wanted,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Calibration, Error> {
@@ -118,6 +123,7 @@ pub fn calibrate(
     let counts = [labels.iter().filter(|it| it.medical).count(), labels.iter().filter(|it| !it.medical).count()];
     let (fold_of, number) = folds(labels);
     let mut parts: Vec<Option<Parts>> = labels.iter().map(|_| None).collect();
+    let terms = FoldTerms::new(language, labels, mining);
     let with_classifier = training.is_some();
     for fold in 0..number {
         progress(&format!("fold {} of {number}", fold + 1));
@@ -126,21 +132,20 @@ pub fn calibrate(
             .zip(&fold_of)
             .filter(|(_, of)| **of == fold)
             .map(|(document, _)| (document.origin.as_str(), document.medical))
-            .collect::<std::collections::BTreeSet<_>>()
+            .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
-        let stays = |document: &&Labelled| !held_out.contains(&(document.origin.as_str(), document.medical));
+        let stays = |document: &Labelled| !held_out.contains(&(document.origin.as_str(), document.medical));
         let classifier = match training {
             Some(training) => {
-                let rest: Vec<Labelled> = training.iter().filter(stays).cloned().collect();
+                let rest: Vec<Labelled> = training.iter().filter(|document| stays(document)).cloned().collect();
                 let (model, _) = train::train(&rest, &TrainSettings::new(language.settings.word_boundaries))?;
                 Some(Classifier::load(&model, language.settings.word_boundaries).map_err(Error::Training)?)
             }
             None => None,
         };
-        let rest: Vec<Labelled> = labels.iter().filter(stays).cloned().collect();
-        let mined = matcher_of_fold(language, &rest);
-        let matcher = mined.as_ref().unwrap_or(&language.matcher);
+        let of_fold = terms.matcher(&stays);
+        let matcher = of_fold.as_ref().unwrap_or(&language.matcher);
         for (place, document) in labels.iter().enumerate().filter(|(place, _)| fold_of[*place] == fold) {
             let boundaries = language.settings.word_boundaries;
             parts[place] = Some(Parts::of(&document.text, boundaries, matcher, classifier.as_ref()));
@@ -223,19 +228,59 @@ fn without_indispensable(labels: &[Labelled], training: &[Labelled], progress: &
     left
 }
 
-/// The matcher of a fold, where terms were mined: mined anew from the documents of the other folds.
-fn matcher_of_fold(language: &Language, rest: &[Labelled]) -> Option<Matcher> {
-    let is_mined = |term: &filter::Term| term.kind.as_deref() == Some("mined");
-    if !language.terms.iter().any(is_mined) {
-        return None;
+/// Finds the terms of a fold: what the documents of the other folds would have given.
+struct FoldTerms<'a> {
+    language: &'a Language,
+    labels: &'a [Labelled],
+    mining: &'a MineSettings,
+    /// Where a list was weighed by labels.
+    weigher: Option<Weigher<'a>>,
+    has_mined: bool,
+}
+
+impl<'a> FoldTerms<'a> {
+    fn new(language: &'a Language, labels: &'a [Labelled], mining: &'a MineSettings) -> FoldTerms<'a> {
+        let is_weighed = language.lists.iter().any(|list| list.is_weighed);
+        FoldTerms {
+            language,
+            labels,
+            mining,
+            weigher: is_weighed.then(|| Weigher::new(language, labels)),
+            has_mined: language.lists.iter().any(|list| list.file == MINED_LIST),
+        }
     }
-    let mined = mine::mine(rest, &[], &MineSettings::new(language.settings.word_boundaries));
-    let own = language.terms.iter().filter(|term| !is_mined(term)).map(|term| (term.text.as_str(), term.weight));
-    let listed: std::collections::BTreeMap<&str, u32> =
-        mined.iter().map(|term| (term.text.as_str(), (term.weight * 100.0).round() as u32)).chain(own).collect();
-    let terms: Vec<(&str, u32)> = listed.into_iter().collect();
-    let shape: WordShape = language.shape();
-    Some(Matcher::new(language.settings.keywords.rule, &terms, &shape))
+
+    /// The matcher with the terms that the documents which `stays` accepts give; nothing where no term depends on labels.
+    fn matcher(&self, stays: &dyn Fn(&Labelled) -> bool) -> Option<Matcher> {
+        if self.weigher.is_none() && !self.has_mined {
+            return None;
+        }
+        let mut terms = match &self.weigher {
+            Some(weigher) => weigher.terms(stays),
+            None => self.language.terms.clone(),
+        };
+        // A list whose weights nobody found on labels keeps them.
+        for (term, as_listed) in terms.iter_mut().zip(&self.language.terms) {
+            if !self.language.lists[term.list].is_weighed {
+                term.weight = as_listed.weight;
+            }
+        }
+        if self.has_mined {
+            let rest: Vec<Labelled> = self.labels.iter().filter(|it| stays(it)).cloned().collect();
+            let mined = mine(&rest, &[], self.mining);
+            let weights: BTreeMap<&str, u32> =
+                mined.iter().map(|term| (term.text.as_str(), (term.weight * 100.0).round() as u32)).collect();
+            // What was struck off the list in review stays off it.
+            terms.retain_mut(|term| {
+                let is_mined = self.language.lists[term.list].file == MINED_LIST;
+                let weight = weights.get(term.text.as_str()).filter(|_| is_mined);
+                term.weight = weight.copied().unwrap_or(term.weight);
+                !is_mined || weight.is_some()
+            });
+        }
+        let list: Vec<(&str, u32)> = terms.iter().map(|term| (term.text.as_str(), term.weight)).collect();
+        Some(Matcher::new(self.language.settings.keywords.rule, &list, &self.language.shape()))
+    }
 }
 
 /// Which evidence a curve is made of.
@@ -324,7 +369,8 @@ impl Measured<'_> {
         thresholds.retain(|threshold| *threshold > 0.0);
         // Precision is not quite monotone in the threshold, so all thresholds are looked at; the lowest one keeps most.
         let enough = |point: &CurvePoint| point.precision.value >= wanted.precision && point.recall.value >= MIN_RECALL;
-        let chosen = thresholds.iter().map(|threshold| point(*threshold)).find(enough);
+        let least = thresholds.iter().copied().find(|threshold| enough(&point(*threshold)));
+        let chosen = least.map(|least| point(least.max(wanted.min_probability)));
         let points = (0..POINTS).map(|place| point((place + 1) as f64 / (POINTS + 1) as f64)).collect();
         Curve { of, points, chosen }
     }
@@ -395,7 +441,7 @@ fn floor(parts: &[Parts], kept: &[bool]) -> (u64, f64) {
 }
 
 fn by_origin(labels: &[Labelled], kept: &[bool]) -> Vec<OriginRow> {
-    let mut rows: std::collections::BTreeMap<(bool, &str), (usize, usize)> = Default::default();
+    let mut rows: BTreeMap<(bool, &str), (usize, usize)> = BTreeMap::new();
     for (document, kept) in labels.iter().zip(kept) {
         let row = rows.entry((!document.medical, &document.origin)).or_default();
         row.0 += 1;

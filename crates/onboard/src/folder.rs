@@ -46,13 +46,17 @@ pub fn create(folder: &Path, language: &NewLanguage) -> Result<(), Error> {
     Ok(())
 }
 
+/// Says in a list that its weights were found on labels.
+const WEIGHED: &str = "# Weights: found on labels by `medcorpus language mine --reweigh`";
+
 /// Writes a list of terms, sorted by code point, with its source in the first line. Further comment lines of an earlier file
-/// stay.
+/// stay. `is_weighed` says that the weights were found on labels.
 /// # Errors
 /// Fails if the file cannot be written.
-pub fn write_list(path: &Path, source: &str, terms: &[Term]) -> Result<(), Error> {
+pub fn write_list(path: &Path, source: &str, is_weighed: bool, terms: &[Term]) -> Result<(), Error> {
     let before = fs::read_to_string(path).unwrap_or_default();
-    let comments = before.lines().skip(1).filter(|line| line.starts_with('#'));
+    let stays = |line: &&str| line.starts_with('#') && !line.starts_with("# Weights: ");
+    let comments = before.lines().skip(1).filter(stays).chain(is_weighed.then_some(WEIGHED));
     let mut lines: Vec<(&str, String)> = terms
         .iter()
         .map(|term| {

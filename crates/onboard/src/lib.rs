@@ -7,6 +7,7 @@
 
 mod calibrate;
 mod check;
+mod cognates;
 mod error;
 mod folder;
 mod folds;
@@ -19,10 +20,11 @@ mod train;
 
 pub use calibrate::{Calibration, Curve, CurvePoint, OriginRow, Share, Wanted, calibrate};
 pub use check::{CheckedLabels, Finding, check_labels};
+pub use cognates::{Cognate, Cognates, has_cognates};
 pub use error::Error;
 pub use folder::{NewLanguage, create, replace_table, set_numbers, write_list};
 pub use import::{Format, Imported, import};
 pub use labels::{Answers, Labelled, kappa, read_answers, read_labels, read_texts};
-pub use mine::{MineSettings, Mined, MinedTerm, mine, reweigh};
+pub use mine::{MINED_KIND, MINED_LIST, MineSettings, Mined, MinedTerm, mine, reweigh};
 pub use page::{Candidate, page};
 pub use train::{Card, TrainSettings, train};

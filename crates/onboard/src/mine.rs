@@ -2,8 +2,9 @@
 //!
 //! Counted are documents, not occurrences, and every origin counts alike. The prior of a word is how frequent it is in all
 //! texts together, so a rare word needs more evidence than a frequent one (Monroe, Colaresi and Quinn 2008, Political
-//! Analysis 16, 372: "Fightin' Words"). A word must also occur in enough documents, and in more than one origin where there
-//! are several: what a single origin repeats is its style.
+//! Analysis 16, 372: "Fightin' Words"). Where another language lists a cognate of the word, that list's weight is prior too.
+//! A word must also occur in enough documents, and in more than one origin where there are several; and what stands in a
+//! large part of the documents of an origin is the form in which its texts are written ("read this leaflet carefully").
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,13 @@ use filter::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::Labelled;
+use crate::{Cognates, Labelled};
+
+/// Where mined terms are written within a language's folder.
+pub const MINED_LIST: &str = "terms/mined.txt";
+
+/// The kind of a mined term that has no cognate to give it one.
+pub const MINED_KIND: &str = "mined";
 
 /// What a word must reach.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +34,20 @@ pub struct MineSettings {
     pub min_documents: usize,
     /// At most so many terms, those of the highest `z`.
     pub max_terms: usize,
+    /// Terms of other languages; none are compared where this is empty.
+    pub cognates: Cognates,
 }
 
 impl MineSettings {
     pub fn new(boundaries: WordBoundaries) -> MineSettings {
-        MineSettings { boundaries, min_z: 3.0, min_log_odds: 1.5, min_documents: 5, max_terms: 3000 }
+        MineSettings {
+            boundaries,
+            min_z: 2.0,
+            min_log_odds: 1.2,
+            min_documents: 5,
+            max_terms: 6000,
+            cognates: Cognates::default(),
+        }
     }
 }
 
@@ -39,12 +55,15 @@ impl MineSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MinedTerm {
     pub text: String,
+    /// That of its cognate, else `mined`.
+    pub kind: String,
     pub log_odds: f64,
     /// Log-odds in standard deviations.
     pub z: f64,
     /// Documents with the label "medical", and with the label "other", in which it occurs.
     pub documents: [usize; 2],
-    /// What it weighs, in units of the list: the log-odds less one standard deviation, in 0.1..=5.
+    /// What it weighs, in units of the list, in 0.1..=5: the log-odds and the cognate's weight, each by how certain it is;
+    /// without a cognate a part of the log-odds less one standard deviation.
     pub weight: f64,
 }
 
@@ -63,6 +82,25 @@ const DOCUMENTS_OF_ORIGIN: f64 = 300.0;
 /// The prior is worth so many documents.
 const PRIOR_DOCUMENTS: f64 = 50.0;
 
+/// A word that stands in more than this share of the medical documents of an origin belongs to the form of its texts, unless
+/// another language vouches for it.
+const MAX_SHARE: f64 = 0.3;
+
+/// What nobody vouches for weighs this part of what the labels say of it: of such words some are always style.
+const UNVOUCHED: f64 = 0.6;
+
+/// How far, in log-odds, a term is as telling as its cognate: the variance of what the cognate's weight says.
+const COGNATE_VARIANCE: f64 = 1.0;
+
+/// A cognate must weigh so much after its own evidence; below lie words that are no terms here.
+const MIN_COGNATE_WEIGHT: f64 = 0.8;
+
+/// A cognate that so few documents of any other origin have need not stand out against them.
+const RARE_SHARE: f64 = 0.004;
+
+/// A sample of general text is partly medical itself, so a word may be so many times as frequent there as in other texts.
+const GENERAL_ALLOWANCE: f64 = 3.0;
+
 /// A run of characters that stands in this share of the documents of a shorter one within it replaces the shorter one.
 const WHOLE_RUN_SHARE: f64 = 0.8;
 
@@ -71,7 +109,7 @@ const WEIGHTS: std::ops::RangeInclusive<f64> = 0.1..=5.0;
 
 /// Mines the words of labelled documents; `general` texts, labelled by nobody, make the prior wider.
 pub fn mine(documents: &[Labelled], general: &[String], settings: &MineSettings) -> Mined {
-    let groups = Groups::of(documents);
+    let groups = Groups::of(documents, &vec![true; documents.len()]);
     let mut occurrences: Vec<Occurrence> = Vec::new();
     let mut of_one: Vec<Occurrence> = Vec::new();
     let all = documents.iter().map(|document| document.text.as_str()).chain(general.iter().map(String::as_str));
@@ -88,35 +126,51 @@ pub fn mine(documents: &[Labelled], general: &[String], settings: &MineSettings)
 
     // With two origins, what both have would be little more than the language's own words.
     let least_origins = if groups.origins[0] > 2 { 2 } else { 1 };
+    let finder = settings.cognates.finder();
     let mut found: Vec<MinedTerm> = Vec::new();
     for word in occurrences.chunk_by(|a, b| a.hash == b.hash) {
         let labelled = word.iter().map(|it| it.document as usize).take_while(|number| *number < documents.len());
         let counted = groups.count(labelled);
-        if counted.documents[0] < settings.min_documents || counted.medical_origins < least_origins {
+        if counted.documents[0] == 0 {
             continue;
         }
         let in_general = word.iter().filter(|it| it.document as usize >= documents.len()).count() as f64;
         let background = (counted.weighed[0] + counted.weighed[1] + in_general)
             / (groups.total[0] + groups.total[1] + general.len() as f64);
         let (log_odds, deviation) = groups.log_odds(counted.weighed, background);
-        let z = log_odds / deviation;
         // A word that any one origin of other texts has nearly as often belongs to the language, or to its style.
-        let in_general_share = in_general / (general.len() as f64 + PRIOR_DOCUMENTS);
-        let most_elsewhere = groups.highest_share(&counted, background).max(in_general_share);
+        let in_general_share = in_general / (general.len() as f64 + PRIOR_DOCUMENTS) / GENERAL_ALLOWANCE;
+        let elsewhere = groups.highest_share(1, &counted, background).max(in_general_share);
         let share = counted.weighed[0] / groups.total[0];
-        let stands_out = share >= most_elsewhere * settings.min_log_odds.exp();
-        if z >= settings.min_z && log_odds >= settings.min_log_odds && stands_out {
-            let first = word[0];
-            let text = documents.get(first.document as usize).map(|it| it.text.as_str());
-            let text = text.unwrap_or_else(|| &general[first.document as usize - documents.len()]);
-            found.push(MinedTerm {
-                text: lowered(&text[first.start as usize..first.end as usize]),
-                log_odds,
-                z,
-                documents: counted.documents,
-                weight: weight(log_odds, deviation),
-            });
-        }
+        // Of all the documents that have the word the first is a labelled one.
+        let first = word[0];
+        let text = lowered(&documents[first.document as usize].text[first.start as usize..first.end as usize]);
+        let term = match finder.find(&text) {
+            Some(cognate) => {
+                let (own, other) = (1.0 / (deviation * deviation), 1.0 / COGNATE_VARIANCE);
+                let weight = (log_odds * own + cognate.weight * other) / (own + other);
+                let stands_out = share >= elsewhere || elsewhere < RARE_SHARE;
+                let kind = cognate.kind.clone();
+                (weight >= MIN_COGNATE_WEIGHT && stands_out).then_some((kind, weight))
+            }
+            None => {
+                let enough = counted.documents[0] >= settings.min_documents && counted.medical_origins >= least_origins;
+                let certain = log_odds >= settings.min_z * deviation && log_odds >= settings.min_log_odds;
+                let stands_out = share >= elsewhere * settings.min_log_odds.exp();
+                let of_form = groups.highest_share(0, &counted, 0.0) > MAX_SHARE;
+                let weight = (log_odds - deviation) * UNVOUCHED;
+                (enough && certain && stands_out && !of_form).then_some((None, weight))
+            }
+        };
+        let Some((kind, weight)) = term else { continue };
+        found.push(MinedTerm {
+            text,
+            kind: kind.unwrap_or_else(|| MINED_KIND.to_owned()),
+            log_odds,
+            z: log_odds / deviation,
+            documents: counted.documents,
+            weight: (weight.clamp(*WEIGHTS.start(), *WEIGHTS.end()) * 10.0).round() / 10.0,
+        });
     }
     if settings.boundaries == WordBoundaries::None {
         drop_fragments(&mut found);
@@ -130,47 +184,67 @@ pub fn mine(documents: &[Labelled], general: &[String], settings: &MineSettings)
 /// The terms of a language with weights by what these documents say of them. A term that they hardly have is taken to be as
 /// telling as the others of its kind.
 pub fn reweigh(language: &Language, documents: &[Labelled]) -> Vec<Term> {
-    let groups = Groups::of(documents);
-    let mut with_term: Vec<Vec<usize>> = vec![Vec::new(); language.terms.len()];
-    for (number, document) in documents.iter().enumerate() {
-        let mut terms: Vec<usize> = language.matcher.hits(&document.text).into_iter().map(|hit| hit.term).collect();
-        terms.sort_unstable();
-        terms.dedup();
-        terms.into_iter().for_each(|term| with_term[term].push(number));
-    }
-    let evidence: Vec<(f64, f64)> = with_term
-        .into_iter()
-        .map(|numbers| {
-            let weighed = groups.count(numbers.into_iter()).weighed;
-            groups.log_odds(weighed, (weighed[0] + weighed[1]) / (groups.total[0] + groups.total[1]))
-        })
-        .collect();
-    // Of each kind the mean and the spread, by what is known well.
-    let mut kinds: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
-    for (term, (log_odds, deviation)) in language.terms.iter().zip(&evidence) {
-        if *deviation < 0.7 {
-            kinds.entry(term.kind.as_deref()).or_default().push(*log_odds);
-        }
-    }
-    let middle = |term: &Term| -> (f64, f64) {
-        let known = kinds.get(&term.kind.as_deref()).filter(|known| known.len() >= 5);
-        let Some(known) = known else { return (2.0, 1.0) };
-        let mean = known.iter().sum::<f64>() / known.len() as f64;
-        let variance = known.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / known.len() as f64;
-        (mean, variance.max(0.25))
-    };
-    let shrunk = |term: &Term, (log_odds, deviation): &(f64, f64)| {
-        let (mean, variance) = middle(term);
-        let own = deviation * deviation;
-        let value = (log_odds / own + mean / variance) / (1.0 / own + 1.0 / variance);
-        let value = value.clamp(*WEIGHTS.start(), *WEIGHTS.end());
-        Term { weight: ((value * 10.0).round() * 10.0) as u32, ..term.clone() }
-    };
-    language.terms.iter().zip(&evidence).map(|(term, evidence)| shrunk(term, evidence)).collect()
+    Weigher::new(language, documents).terms(|_| true)
 }
 
-fn weight(log_odds: f64, deviation: f64) -> f64 {
-    ((log_odds - deviation).clamp(*WEIGHTS.start(), *WEIGHTS.end()) * 10.0).round() / 10.0
+/// Weighs terms by labelled documents, or by some of them; reads the documents once.
+pub struct Weigher<'a> {
+    language: &'a Language,
+    documents: &'a [Labelled],
+    /// By term: the documents that have it.
+    with_term: Vec<Vec<u32>>,
+}
+
+impl<'a> Weigher<'a> {
+    pub fn new(language: &'a Language, documents: &'a [Labelled]) -> Weigher<'a> {
+        let mut with_term: Vec<Vec<u32>> = vec![Vec::new(); language.terms.len()];
+        for (number, document) in documents.iter().enumerate() {
+            let mut terms: Vec<usize> = language.matcher.hits(&document.text).into_iter().map(|hit| hit.term).collect();
+            terms.sort_unstable();
+            terms.dedup();
+            terms.into_iter().for_each(|term| with_term[term].push(number as u32));
+        }
+        Weigher { language, documents, with_term }
+    }
+
+    /// The terms with weights by the documents that `takes` accepts. Mined terms keep theirs.
+    pub fn terms(&self, takes: impl Fn(&Labelled) -> bool) -> Vec<Term> {
+        let language = self.language;
+        let taken: Vec<bool> = self.documents.iter().map(&takes).collect();
+        let groups = Groups::of(self.documents, &taken);
+        let evidence: Vec<(f64, f64)> = self
+            .with_term
+            .iter()
+            .map(|numbers| {
+                let weighed = groups.count(numbers.iter().map(|number| *number as usize)).weighed;
+                groups.log_odds(weighed, (weighed[0] + weighed[1]) / (groups.total[0] + groups.total[1]))
+            })
+            .collect();
+        let is_mined = |term: &Term| language.lists[term.list].file == MINED_LIST;
+        // Of each kind the mean and the spread, by what is known well.
+        let mut kinds: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
+        for (term, (log_odds, deviation)) in language.terms.iter().zip(&evidence) {
+            if *deviation < 0.7 && !is_mined(term) {
+                kinds.entry(term.kind.as_deref()).or_default().push(*log_odds);
+            }
+        }
+        let middle = |term: &Term| -> (f64, f64) {
+            let known = kinds.get(&term.kind.as_deref()).filter(|known| known.len() >= 5);
+            let Some(known) = known else { return (2.0, 1.0) };
+            let mean = known.iter().sum::<f64>() / known.len() as f64;
+            let variance = known.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / known.len() as f64;
+            (mean, variance.max(0.25))
+        };
+        let shrunk = |term: &Term, (log_odds, deviation): &(f64, f64)| {
+            let (mean, variance) = middle(term);
+            let own = deviation * deviation;
+            let value = (log_odds / own + mean / variance) / (1.0 / own + 1.0 / variance);
+            let value = value.clamp(*WEIGHTS.start(), *WEIGHTS.end());
+            Term { weight: ((value * 10.0).round() * 10.0) as u32, ..term.clone() }
+        };
+        let weigh = |(term, evidence)| if is_mined(term) { term.clone() } else { shrunk(term, evidence) };
+        language.terms.iter().zip(&evidence).map(weigh).collect()
+    }
 }
 
 /// A candidate in a document: its place in bytes.
@@ -184,8 +258,8 @@ struct Occurrence {
 
 /// The documents by label and origin.
 struct Groups {
-    /// By document: its label (0 medical, 1 other), its origin, what it counts.
-    members: Vec<(usize, u32, f64)>,
+    /// By document: its label (0 medical, 1 other), its origin, what it counts; nothing for one that is left out.
+    members: Vec<Option<(usize, u32, f64)>>,
     /// By label.
     total: [f64; 2],
     origins: [usize; 2],
@@ -197,26 +271,28 @@ struct Counted {
     weighed: [f64; 2],
     documents: [usize; 2],
     medical_origins: usize,
-    /// Documents with the word, by number of the origin of other texts.
-    elsewhere: BTreeMap<u32, f64>,
+    /// By label: documents with the word, by number of the origin.
+    of_origins: [BTreeMap<u32, f64>; 2],
 }
 
 impl Groups {
-    fn of(documents: &[Labelled]) -> Groups {
+    fn of(documents: &[Labelled], taken: &[bool]) -> Groups {
         let mut sizes: BTreeMap<(bool, &str), usize> = BTreeMap::new();
-        for document in documents {
+        for (document, _) in documents.iter().zip(taken).filter(|(_, taken)| **taken) {
             *sizes.entry((document.medical, &document.origin)).or_default() += 1;
         }
         let numbers: BTreeMap<(bool, &str), u32> =
             sizes.keys().enumerate().map(|(number, group)| (*group, number as u32)).collect();
-        let member = |document: &Labelled| {
+        let member = |(document, taken): (&Labelled, &bool)| {
             let group = (document.medical, document.origin.as_str());
-            let counts = (DOCUMENTS_OF_ORIGIN / sizes[&group] as f64).min(1.0);
-            (usize::from(!document.medical), numbers[&group], counts)
+            taken.then(|| {
+                let counts = (DOCUMENTS_OF_ORIGIN / sizes[&group] as f64).min(1.0);
+                (usize::from(!document.medical), numbers[&group], counts)
+            })
         };
-        let members: Vec<(usize, u32, f64)> = documents.iter().map(member).collect();
+        let members: Vec<Option<(usize, u32, f64)>> = documents.iter().zip(taken).map(member).collect();
         let mut total = [0.0; 2];
-        members.iter().for_each(|(label, _, counts)| total[*label] += counts);
+        members.iter().flatten().for_each(|(label, _, counts)| total[*label] += counts);
         let of_label = |medical: bool| sizes.keys().filter(|(label, _)| *label == medical).count();
         let origins = [of_label(true), of_label(false)];
         Groups { members, total, origins, sizes: sizes.values().map(|size| *size as f64).collect() }
@@ -224,30 +300,23 @@ impl Groups {
 
     fn count(&self, numbers: impl Iterator<Item = usize>) -> Counted {
         let mut counted =
-            Counted { weighed: [0.0; 2], documents: [0; 2], medical_origins: 0, elsewhere: BTreeMap::new() };
-        let mut origins = Vec::new();
-        for number in numbers {
-            let (label, origin, counts) = self.members[number];
+            Counted { weighed: [0.0; 2], documents: [0; 2], medical_origins: 0, of_origins: Default::default() };
+        for (label, origin, counts) in numbers.filter_map(|number| self.members[number]) {
             counted.weighed[label] += counts;
             counted.documents[label] += 1;
-            if label == 0 && !origins.contains(&origin) {
-                origins.push(origin);
-            }
-            if label == 1 {
-                *counted.elsewhere.entry(origin).or_default() += 1.0;
-            }
+            *counted.of_origins[label].entry(origin).or_default() += 1.0;
         }
-        counted.medical_origins = origins.len();
+        counted.medical_origins = counted.of_origins[0].len();
         counted
     }
 
-    /// The highest share of the documents of an origin of other texts that have the word; in a small origin, drawn towards
+    /// The highest share of the documents of an origin of this label that have the word; in a small origin, drawn towards
     /// the background.
-    fn highest_share(&self, counted: &Counted, background: f64) -> f64 {
+    fn highest_share(&self, label: usize, counted: &Counted, background: f64) -> f64 {
         let share = |(origin, with): (&u32, &f64)| {
             (with + PRIOR_DOCUMENTS * background * 0.1) / (self.sizes[*origin as usize] + PRIOR_DOCUMENTS)
         };
-        counted.elsewhere.iter().map(share).fold(0.0, f64::max)
+        counted.of_origins[label].iter().map(share).fold(0.0, f64::max)
     }
 
     /// The log-odds ratio of a word that so many documents of each label have, with its standard deviation, under a prior of

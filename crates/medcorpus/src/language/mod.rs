@@ -1,14 +1,17 @@
 //! `medcorpus language`: brings a language in, step by step.
 
+mod label;
+mod mine;
+
 use std::{fs, path::Path};
 
 use filter::{CLASSIFIER_FILE, Language, Term};
-use onboard::{Calibration, CheckedLabels, Labelled, MineSettings, TrainSettings, Wanted};
+use onboard::{Calibration, CheckedLabels, Labelled, TrainSettings, Wanted};
 
 use crate::{
     arguments::{
-        CalibrateArguments, CheckLanguageArguments, ImportTermsArguments, LabelArguments, LabelFiles, LanguageCommand,
-        LanguageFolder, MineArguments, NewArguments, TrainArguments,
+        CalibrateArguments, CheckLanguageArguments, ImportTermsArguments, LabelFiles, LanguageCommand, LanguageFolder,
+        NewArguments, TrainArguments,
     },
     exit::{Exit, Failure},
     import,
@@ -19,9 +22,9 @@ use crate::{
 pub fn run(command: &LanguageCommand) -> Result<Exit, Failure> {
     match command {
         LanguageCommand::New(arguments) => new(arguments),
-        LanguageCommand::Mine(arguments) => mine(arguments),
+        LanguageCommand::Mine(arguments) => mine::run(arguments),
         LanguageCommand::Import(arguments) => import_terms(arguments),
-        LanguageCommand::Label(arguments) => label(arguments),
+        LanguageCommand::Label(arguments) => label::run(arguments),
         LanguageCommand::Train(arguments) => train(arguments),
         LanguageCommand::Calibrate(arguments) => calibrate(arguments),
         LanguageCommand::Check(arguments) => check(arguments),
@@ -64,72 +67,6 @@ fn new(arguments: &NewArguments) -> Result<Exit, Failure> {
     ))
 }
 
-fn mine(arguments: &MineArguments) -> Result<Exit, Failure> {
-    let language = load(&arguments.folder)?;
-    let labels = read_labels(&arguments.labels)?;
-    let path = arguments.folder.path().join("keywords.txt");
-    if arguments.reweigh {
-        let terms = onboard::reweigh(&language, &labels);
-        if arguments.dry_run {
-            return print(&tables::weights(&terms));
-        }
-        for (number, list) in language.lists.iter().enumerate() {
-            let own: Vec<Term> = terms.iter().filter(|term| term.list == number).cloned().collect();
-            onboard::write_list(&arguments.folder.path().join(&list.file), &list.source, &own)?;
-        }
-        return print(&format!("{} terms weighed by {} documents\n", terms.len(), labels.len()));
-    }
-    let general = onboard::read_texts(&arguments.general)?;
-    let settings = MineSettings {
-        max_terms: arguments.max_terms,
-        min_z: arguments.min_z,
-        min_documents: arguments.min_documents,
-        ..MineSettings::new(language.settings.word_boundaries)
-    };
-    let mined = onboard::mine(&labels, &general, &settings);
-    if arguments.dry_run {
-        return print(&tables::mined(&mined));
-    }
-    if mined.is_empty() {
-        let message = format!(
-            "no word of {} documents is telling enough: it must occur in {} medical documents, in two origins where there are \
-             several, and be {:.1} standard deviations from chance; give more labels, or lower --min-documents or --min-z",
-            labels.len(),
-            settings.min_documents,
-            settings.min_z
-        );
-        return Err(Failure { exit: Exit::Configuration, message });
-    }
-    let kept = language.terms.iter().filter(|term| term.list == 0 && term.kind.as_deref() != Some("mined"));
-    let mut terms: Vec<Term> = kept.cloned().collect();
-    let known: std::collections::BTreeSet<String> = language
-        .terms
-        .iter()
-        .filter(|term| term.kind.as_deref() != Some("mined"))
-        .map(|term| term.text.to_lowercase())
-        .collect();
-    let own = terms.len();
-    terms.extend(mined.iter().filter(|term| !known.contains(&term.text)).map(|term| Term {
-        text: term.text.clone(),
-        kind: Some("mined".to_owned()),
-        weight: (term.weight * 100.0).round() as u32,
-        list: 0,
-    }));
-    let source = match own {
-        0 | 1 => {
-            "mined by `medcorpus language mine` from labelled documents, not reviewed; words are facts of the language"
-        }
-        _ => language.lists[0].source.as_str(),
-    };
-    onboard::write_list(&path, source, &terms)?;
-    print(&format!(
-        "{}: {} terms mined from {} documents, {own} others kept\n",
-        path.display(),
-        terms.len() - own,
-        labels.len()
-    ))
-}
-
 fn import_terms(arguments: &ImportTermsArguments) -> Result<Exit, Failure> {
     let language = load(&arguments.folder)?;
     let imported =
@@ -145,71 +82,12 @@ fn import_terms(arguments: &ImportTermsArguments) -> Result<Exit, Failure> {
     let stem = arguments.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = arguments.folder.path().join("terms").join(format!("{stem}.txt"));
     let source = format!("{}; licence {}", arguments.origin, arguments.licence);
-    onboard::write_list(&path, &source, &terms)?;
+    onboard::write_list(&path, &source, false, &terms)?;
     if let Err(problems) = load(&arguments.folder) {
         fs::remove_file(&path)?;
         return Err(problems);
     }
     print(&format!("{}: {} terms, {} entries left out\n", path.display(), terms.len(), imported.left_out))
-}
-
-fn label(arguments: &LabelArguments) -> Result<Exit, Failure> {
-    let language = load(&arguments.folder)?;
-    let texts = onboard::read_texts(&[&arguments.input])?;
-    let id = |text: &str| document::Digest::of(text.as_bytes()).to_string();
-    if !arguments.answers.is_empty() {
-        let answers = onboard::read_answers(&arguments.answers)?;
-        let default = arguments.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let origin = arguments.origin.clone().unwrap_or(default);
-        let (mut lines, mut agreed, mut disputed) = (String::new(), 0, 0);
-        for text in &texts {
-            let Some(by_rater) = answers.get(&id(text)) else { continue };
-            let yes = by_rater.values().filter(|medical| **medical).count();
-            let label = match yes {
-                0 => "other",
-                yes if yes == by_rater.len() => "medical",
-                _ => {
-                    disputed += 1;
-                    continue;
-                }
-            };
-            agreed += 1;
-            lines += &serde_json::json!({ "text": text, "label": label, "origin": origin }).to_string();
-            lines.push('\n');
-        }
-        fs::write(&arguments.out, lines)?;
-        let kappa = match onboard::kappa(&answers) {
-            Some((kappa, number)) => format!("; two raters agree on {number} documents with a kappa of {kappa:.2}"),
-            None => "; one rater, so no kappa".to_owned(),
-        };
-        return print(&format!(
-            "{}: {agreed} labels, {disputed} disputed and left out{kappa}\n",
-            arguments.out.display()
-        ));
-    }
-    let candidate = |text: &String| onboard::Candidate {
-        id: id(text),
-        text: text.clone(),
-        probability: language.probability(text),
-    };
-    let mut candidates: Vec<onboard::Candidate> = texts.iter().map(candidate).collect();
-    candidates.sort_by(|a, b| {
-        (a.probability - 0.5).abs().total_cmp(&(b.probability - 0.5).abs()).then_with(|| a.id.cmp(&b.id))
-    });
-    candidates.dedup_by(|a, b| a.id == b.id);
-    candidates.truncate(arguments.number);
-    let number = candidates.len();
-    let title = format!("Medical or not: {}", language.settings.english_name);
-    let direction = if language.is_right_to_left() { "rtl" } else { "ltr" };
-    let html = onboard::page(&title, language.code.as_str(), direction, candidates);
-    fs::write(&arguments.out, html)?;
-    print(&format!(
-        "{}: {number} documents; open it in a browser, save the answers, then: medcorpus language label {} {} --answers FILE \
-         --out labels.jsonl\n",
-        arguments.out.display(),
-        language.code,
-        arguments.input.display()
-    ))
 }
 
 fn train(arguments: &TrainArguments) -> Result<Exit, Failure> {
@@ -240,9 +118,14 @@ fn calibrate(arguments: &CalibrateArguments) -> Result<Exit, Failure> {
         (false, []) => Some(labels.clone()),
         (false, files) => Some(onboard::read_labels(files, None)?),
     };
-    let wanted = Wanted { precision: arguments.precision, prevalence: arguments.prevalence };
+    let wanted = Wanted {
+        precision: arguments.precision,
+        prevalence: arguments.prevalence,
+        min_probability: arguments.min_probability,
+    };
+    let mining = mine::settings(&arguments.folder, &language, &arguments.mining)?;
     let mut progress = |what: &str| eprintln!("{}: {what}", language.code);
-    let found = onboard::calibrate(&language, &labels, training.as_deref(), wanted, &mut progress)?;
+    let found = onboard::calibrate(&language, &labels, training.as_deref(), &mining, wanted, &mut progress)?;
     if !arguments.dry_run {
         write_judgement(&arguments.folder, &found)?;
     }
