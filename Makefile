@@ -1,7 +1,7 @@
 # All set-up and every check. A fresh Debian 12 needs `make` and a Rust toolchain; the rest is installed or named here.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-long lint bench bench-dedup clean-build
+.PHONY: help setup models demo test test-long lint bench bench-dedup origins clean-build
 
 MEDCORPUS := $(or $(CARGO_TARGET_DIR),target)/release/medcorpus
 
@@ -12,6 +12,9 @@ BENCH_MB ?= 200
 BENCH_MEDICAL ?= 0.01
 BENCH_REPS ?= 3
 BENCH_FLAGS ?=
+
+# For `make origins`; tests/bench/origins.py says what it means.
+LABELLED ?=
 
 # For `make bench-dedup`: documents of the smallest size, and sentences of a document.
 DEDUP_DOCUMENTS ?= 62500
@@ -49,6 +52,10 @@ bench-dedup: setup ## how the removal of duplicates grows, to DEDUP_DOCUMENTS x 
 	cargo build --release --locked
 	python3 tests/bench/dedup.py --medcorpus $(MEDCORPUS) --documents $(DEDUP_DOCUMENTS) \
 	    --sentences $(DEDUP_SENTENCES) --out build/bench-dedup
+
+origins: setup ## how well the languages judge origins they were not tuned on, with LABELLED=a folder of labelled/CODE.jsonl.gz
+	cargo build --release --locked
+	python3 tests/bench/origins.py --medcorpus $(MEDCORPUS) --data '$(LABELLED)'
 
 clean-build: ## remove build/ (corpora, bench data); what cargo built stays
 	rm -rf build

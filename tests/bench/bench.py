@@ -4,7 +4,10 @@ Three builds are measured in turns, so that a busy machine hurts all alike, and 
   ours        `medcorpus build --jobs 1`, parquet to kept parquet, with the stages of pipelines/sample.toml
   published   MMedC's filter.py on the same files, parquet to kept JSON; keywords alone, no other stage (needs --mmedc)
   10 × terms  ours again, with nine made-up terms beside each keyword
-Start-up is in all of them, so a small corpus flatters nobody.
+Then the steps of the judgement alone, on text in memory (crates/medcorpus/examples/rates.rs): the keyword scan, the
+classifier as if it were asked about everything, both with the scan's floor between them, and the share of the text that
+passes the floor.
+Start-up is in all of the builds, so a small corpus flatters nobody.
 
 A megabyte is 10⁶ bytes of UTF-8 text. The corpus is made by crates/source/examples/make_crawl.rs, and kept in build/bench,
 unless --data names a folder of <language>_part_*.parquet with a column `text`. Made text packs better than a real crawl
@@ -44,6 +47,9 @@ def main():
     if not peer:
         print("bench: no MMEDC=checkout is given, so the published filter is not measured", file=sys.stderr)
 
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--example", "rates"]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        sys.exit("bench: the example that times single steps could not be built; cargo's message is above")
     rows = [measure(language, paths, data, pipeline, peer, options) for language, paths in files.items()]
     corpus = {"data": str(data)} if options.data else {"data": "made", "mb": options.mb, "medical": options.medical}
     result = {"machine": machine(), "version": version(options.medcorpus), "corpus": corpus, "reps": options.reps,
@@ -141,12 +147,18 @@ def measure(language, files, data, pipeline, peer, options):
             seconds, answers[name] = run(command, work)
             cpu[name].append(seconds)
     shutil.rmtree(work / "out")
+    rates = options.medcorpus.parent / "examples" / "rates"
+    steps = [json.loads(run([rates, ROOT / "filters", language, *files], work)[1]) for _ in range(options.reps)]
 
     documents, megabytes, kept = read_totals(answers["ours"])
     row = {"language": language, "documents": documents, "megabytes": megabytes, "terms": terms, "cpu_seconds": cpu,
            "kept": {"ours": kept, "ten_fold": read_totals(answers["ten_fold"])[2]}}
     rates = {name: megabytes / statistics.median(seconds) for name, seconds in cpu.items()}
     row["megabytes_per_cpu_second"] = {name: round(rate, 2) for name, rate in rates.items()}
+    row["steps"] = {
+        name: statistics.median(step[name] for step in steps) if steps[0][name] is not None else None
+        for name in ("scan", "classifier", "scan_and_classify", "asked_share")
+    }
     row["rate_with_ten_fold_terms"] = round(rates["ten_fold"] / rates["ours"], 3)
     if "published" in commands:
         said = json.loads(answers["published"].splitlines()[-1])
@@ -214,7 +226,8 @@ def crowd(path, language):
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
-    terms = [line.split("\t")[0] for line in lines if not line.startswith("#")]
+    listed = [line for line in lines if not line.startswith("#")]
+    terms = [line.split("\t")[0] for line in listed]
     passages = (ROOT / "sources/samples/passages.jsonl").read_text(encoding="utf-8").splitlines()
     passages = [passage["text"] for passage in map(json.loads, passages) if passage["language"] == language]
     text = "\n".join(passages).lower()
@@ -242,7 +255,7 @@ def crowd(path, language):
                 seen.add(term.lower())
                 made.append(term)
                 break
-    path.write_text("\n".join([*comments, *sorted(terms + made)]) + "\n", encoding="utf-8")
+    path.write_text("\n".join([*comments, *sorted(listed + made)]) + "\n", encoding="utf-8")
     return len(terms) + len(made)
 
 
@@ -269,7 +282,7 @@ def show(result):
     print(f"{result['version']} on {result['machine']}")
     print(f"text: {what}; median of {result['reps']} turns; MB/s is megabytes of text per CPU second, one core\n")
     table = [["language", "documents", "MB", "kept", "CPU s", "MB/s", "published: kept", "CPU s", "MB/s", "ratio",
-              "10 × terms: kept", "MB/s", "rate"]]
+              "10 × terms: kept", "MB/s", "rate", "scan alone", "classifier alone", "both", "asked of"]]
     for row in rows:
         cpu = {name: f"{statistics.median(seconds):.2f}" for name, seconds in row["cpu_seconds"].items()}
         rate = {name: f"{rate:.1f}" for name, rate in row["megabytes_per_cpu_second"].items()}
@@ -279,6 +292,8 @@ def show(result):
             kept.get("published", "-"), cpu.get("published", "-"), rate.get("published", "-"),
             f"{row['times_published']:.1f}" if "times_published" in row else "-",
             kept["ten_fold"], rate["ten_fold"], f"{row['rate_with_ten_fold_terms']:.2f}",
+            f"{row['steps']['scan']:.0f}", f"{row['steps']['classifier']:.1f}" if row["steps"]["classifier"] else "-",
+            f"{row['steps']['scan_and_classify']:.0f}", f"{row['steps']['asked_share']:.1%}",
         ])
     widths = [max(map(len, column)) for column in zip(*table)]
     for line in table:

@@ -36,7 +36,12 @@ pub fn verify(out: &Path, progress: &mut dyn FnMut(u64)) -> Result<(usize, Vec<D
             Ok(digest) => digest.to_string(),
             Err(error) => error.to_string(),
         };
+        let is_as_written = found == file.digest.to_string();
         differs(&file.path, file.digest.to_string(), found);
+        // What was damaged is not decoded: the decoder trusts some of the numbers that it finds.
+        if !is_as_written {
+            continue;
+        }
         let (rows, bytes, chars) = match count(&path, file.path.starts_with("corpus/")) {
             Ok(counted) => counted,
             Err(error) => {

@@ -78,6 +78,10 @@ pub struct IdentifySettings {
     pub min_probability: f64,
     /// Labels of the model that mean this language; the folder's name if absent.
     pub labels: Option<Vec<String>>,
+    /// Labels that the model confuses this language with, each with the scripts (ISO 15924) that no text of the other language
+    /// is without: where none of their letters occurs, the label means this language.
+    #[serde(default)]
+    pub confused_with: BTreeMap<String, Vec<String>>,
 }
 
 /// `[quality]`: a limit that is absent is not applied. Units and definitions are those of the stage `check_quality`.
@@ -334,6 +338,12 @@ impl Language {
         self.examples.iter().filter_map(failing).collect()
     }
 
+    /// Whether a label of the language model means this language in this text, although it is another language's.
+    pub fn is_confused_with(&self, label: &str, text: &str) -> bool {
+        let scripts = self.settings.identify_language.confused_with.get(label);
+        scripts.is_some_and(|scripts| !crate::script::has_any(text, scripts))
+    }
+
     /// Whether a label of the language model means this language.
     pub fn has_label(&self, label: &str) -> bool {
         match &self.settings.identify_language.labels {
@@ -368,6 +378,12 @@ fn check_settings(file: &str, text: &str, settings: &LanguageSettings) -> Vec<Da
     }
     if crate::script::scripts_of(&settings.script).is_none() {
         wrong("script", format!("script {:?} is not known; write an ISO 15924 code such as \"Latn\"", settings.script));
+    }
+    for script in settings.identify_language.confused_with.values().flatten() {
+        if crate::script::scripts_of(script).is_none() {
+            let message = format!("script {script:?} is not known; write ISO 15924 codes such as \"Hira\"");
+            wrong("confused_with", message);
+        }
     }
     if settings.quality.max_short_lines.is_some() != settings.quality.short_line_chars.is_some() {
         wrong("max_short_lines", "max_short_lines and short_line_chars go together".to_owned());

@@ -22,4 +22,7 @@ pub use language::{
 };
 pub use load::{list_languages, load_language};
 pub use stage::{Check, Checks, Resources, STAGES, Stage, StageEntry, StageSettings};
-pub use stages::count_tokens::is_built_in as is_built_in_tokenizer;
+pub use stages::{
+    classify::judge_in as classify, count_keywords::judge_in as scan,
+    count_tokens::is_built_in as is_built_in_tokenizer,
+};

@@ -12,6 +12,12 @@ pub fn scripts_of(code: &str) -> Option<Vec<Script>> {
     })
 }
 
+/// Whether a letter of any of these scripts (ISO 15924) occurs in `text`.
+pub fn has_any(text: &str, codes: &[String]) -> bool {
+    let scripts: Vec<Script> = codes.iter().filter_map(|code| scripts_of(code)).flatten().collect();
+    text.chars().any(|character| character.is_alphabetic() && scripts.contains(&character.script()))
+}
+
 /// Whether the script with this ISO 15924 code is written from right to left.
 pub fn is_right_to_left(code: &str) -> bool {
     matches!(code, "Arab" | "Hebr" | "Syrc" | "Thaa" | "Nkoo" | "Adlm")

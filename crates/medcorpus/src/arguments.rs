@@ -235,7 +235,7 @@ pub struct CalibrateArguments {
     #[arg(long, default_value_t = 0.5)]
     pub prevalence: f64,
     /// The threshold is at least this: labels hold fewer kinds of other text than a crawl
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.75)]
     pub min_probability: f64,
     /// Calibrate the keywords alone
     #[arg(long)]

@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use filter::{Evidence, FEATURES, Judgement, Language, Parts, classifier::Classifier, keywords::Matcher};
+use filter::{
+    Evidence, FEATURES, Judgement, Language, Parts,
+    classifier::Classifier,
+    keywords::{Matcher, WordBoundaries},
+};
 
 use crate::{
     Error, Labelled, MINED_LIST, MineSettings, TrainSettings,
@@ -68,14 +72,23 @@ pub struct OriginRow {
     pub kept: usize,
 }
 
+/// What a text must have for the keyword scan to pass it on.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Floor {
+    pub min_distinct: u64,
+    /// In 0..=1.
+    pub min_density: f64,
+    /// Texts of fewer characters need one term alone.
+    pub short_chars: u64,
+}
+
 /// The outcome.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Calibration {
     pub judgement: Judgement,
     pub curves: Vec<Curve>,
     pub origins: Vec<OriginRow>,
-    /// The floor of the keyword scan: fewest different terms, least density.
-    pub floor: (u64, f64),
+    pub floor: Floor,
     pub chosen: CurvePoint,
 }
 
@@ -88,8 +101,12 @@ const DOCUMENTS_OF_ORIGIN: usize = 200;
 /// The ridge of the regression: as strong as a few documents, so that no number runs away where the labels part cleanly.
 const RIDGE: f64 = 4.0;
 
-/// Of the documents that would be kept, the keyword scan may lose this share before the classifier is asked.
-const LOST_BY_FLOOR: f64 = 0.01;
+/// Of the documents that would be kept, the scan may lose this share by their density before the judgement is asked.
+const LOST_BY_DENSITY: f64 = 0.005;
+
+/// Of the documents that would be kept, the scan may lose this share for having a single term: what a recipe with liver or a
+/// match report with a torn ligament has. Labels hold few of these, a crawl is full of them.
+const LOST_BY_SINGLE_TERM: f64 = 0.04;
 
 /// A filter that keeps less than this share of what it looks for is none, however precise.
 const MIN_RECALL: f64 = 0.02;
@@ -164,14 +181,17 @@ pub fn calibrate(
         curves.push(measured.curve("both", wanted, &Uses { keywords: true, classifier: true }));
     }
     let both = Uses { keywords: true, classifier: true };
-    // A classifier whose approval speaks against a text has learned its origins and nothing else.
-    let helps = with_classifier && measured.fit(&both, wanted, |_| true).classifier.is_some_and(|worth| worth > 0.0);
+    // A classifier whose approval speaks against a text has learned its origins and nothing else; and one that costs time
+    // must keep more at the same precision.
+    let found = |place: usize| curves.get(place).and_then(|curve| curve.chosen).map_or(0.0, |point| point.f1);
+    let helps = with_classifier
+        && measured.fit(&both, wanted, |_| true).classifier.is_some_and(|worth| worth > 0.0)
+        && found(2) >= found(0);
     if with_classifier && !helps {
         progress("the classifier adds nothing on origins that it has not seen, so the keywords decide alone");
-        curves.pop();
     }
     let uses = Uses { keywords: true, classifier: helps };
-    let best = if helps { curves.last() } else { curves.first() }.expect("there is always the curve of the keywords");
+    let best = &curves[if helps { 2 } else { 0 }];
     let Some(chosen) = best.chosen else {
         let most = best.points.iter().map(|point| point.precision.value).fold(0.0, f64::max);
         return Err(Error::Labels(format!(
@@ -206,7 +226,7 @@ pub fn calibrate(
     };
     let kept = measured.kept(&uses, wanted, chosen.threshold);
     let rows = by_origin(labels, &kept);
-    let floor = floor(&parts, &kept);
+    let floor = floor(&parts, &kept, language.settings.word_boundaries);
     Ok(Calibration { judgement, curves, origins: rows, floor, chosen })
 }
 
@@ -428,16 +448,19 @@ fn max_density(parts: &[Parts], medical: &[bool]) -> f64 {
 }
 
 /// The highest floor of the keyword scan under which hardly a document lies that would be kept.
-fn floor(parts: &[Parts], kept: &[bool]) -> (u64, f64) {
+fn floor(parts: &[Parts], kept: &[bool], boundaries: WordBoundaries) -> Floor {
+    // A sentence or two: of the labelled ones that the judgement keeps for a single term, four in five are medical.
+    let short_chars = if boundaries == WordBoundaries::None { 80 } else { 200 };
     let of_kept = || parts.iter().zip(kept).filter(|(_, kept)| **kept).map(|(parts, _)| &parts.whole);
-    let mut distinct: Vec<u64> = of_kept().map(|count| count.distinct).collect();
+    let single = of_kept().filter(|count| count.chars >= short_chars && count.distinct < 2).count();
     let mut density: Vec<f64> = of_kept().map(|count| count.highest_density()).collect();
-    distinct.sort_unstable();
     density.sort_by(f64::total_cmp);
-    let place = |length: usize| (length as f64 * LOST_BY_FLOOR / 2.0) as usize;
-    let distinct = distinct.get(place(distinct.len())).copied().unwrap_or(1).max(1);
-    let density = density.get(place(density.len())).copied().unwrap_or(0.0);
-    (distinct, (density * 1000.0).floor() / 1000.0)
+    let least = density.get((density.len() as f64 * LOST_BY_DENSITY) as usize).copied().unwrap_or(0.0);
+    Floor {
+        min_distinct: if single as f64 <= LOST_BY_SINGLE_TERM * density.len() as f64 { 2 } else { 1 },
+        min_density: (least * 1000.0).floor() / 1000.0,
+        short_chars,
+    }
 }
 
 fn by_origin(labels: &[Labelled], kept: &[bool]) -> Vec<OriginRow> {

@@ -27,8 +27,10 @@ pub fn create(folder: &Path, language: &NewLanguage) -> Result<(), Error> {
         return Err(Error::file(folder, "is there already; edit it, or remove it first"));
     }
     let NewLanguage { name, english_name, script, word_boundaries, code } = language;
+    let [name, english_name, script] =
+        [name, english_name, script].map(|it| toml::Value::String(it.clone()).to_string());
     let settings = format!(
-        "name = {name:?}\nenglish_name = {english_name:?}\nscript = {script:?}\nword_boundaries = \"{word_boundaries}\"\n\n\
+        "name = {name}\nenglish_name = {english_name}\nscript = {script}\nword_boundaries = \"{word_boundaries}\"\n\n\
          [keywords]\n# Not calibrated: one term passes. `medcorpus language calibrate {code}` finds the limits.\n\
          rule = \"native\"\nmin_distinct = 1\nmin_density = 0.0\n\n\
          [inflection]\n# Ending of a listed word = the endings of its forms, such as \"\" = [\"\", \"s\"]. Mined terms are listed in the forms in\n\
@@ -142,7 +144,8 @@ mod tests {
         let folder = place.path().join("pl");
         let language = NewLanguage {
             code: "pl".into(),
-            name: "polski".into(),
+            // A quote, and a letter with a mark of its own, as Hindi has them.
+            name: "\"pol\u{300}ski\"".into(),
             english_name: "Polish".into(),
             script: "Latn".into(),
             word_boundaries: "spaces",

@@ -16,7 +16,8 @@ use crate::Error;
 pub struct Labelled {
     pub text: String,
     pub medical: bool,
-    /// Where it came from: a site, a data set. Documents of one origin resemble each other beyond their subject.
+    /// Where it came from: a site, a data set. Documents of one origin resemble each other beyond their subject, and so do
+    /// the parts of a data set (`name:part`), which are one origin.
     pub origin: String,
     /// The language that the record itself states.
     pub language: Option<String>,
@@ -68,7 +69,8 @@ pub fn read_labels(paths: &[impl AsRef<Path>], scores_from: Option<f64>) -> Resu
                 None => by_score(),
             };
             let Some(medical) = medical else { return };
-            let origin = record.origin.or(record.source).unwrap_or_else(|| stem(path));
+            let origin =
+                record.origin.or(record.source).map_or_else(|| stem(path), |origin| whole_origin(&origin).to_owned());
             let text = record.text.chars().take(MAX_CHARS).collect();
             documents.push(Labelled { text, medical, origin, language: record.language });
         })?;
@@ -80,6 +82,12 @@ pub fn read_labels(paths: &[impl AsRef<Path>], scores_from: Option<f64>) -> Resu
         }
     }
     Ok(documents)
+}
+
+/// The origin that a part belongs to: of `name:part` the name, of an address the host.
+fn whole_origin(origin: &str) -> &str {
+    let origin = origin.split_once("://").map_or(origin, |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    origin.split(':').next().unwrap_or(origin).trim_end()
 }
 
 /// Reads the texts of JSON lines or of a text file with one document a line, labelled or not.
@@ -212,6 +220,12 @@ mod tests {
         let said: Vec<(&str, bool, &str)> =
             found.iter().map(|it| (it.text.as_str(), it.medical, it.origin.as_str())).collect();
         assert_eq!(said, [("a", true, "x"), ("b", false, "seeds")]);
+    }
+
+    #[test]
+    fn parts_of_a_data_set_and_pages_of_a_site_are_one_origin() {
+        let origins = ["debian:gimp-help", "debian", "https://clinic.example:8080/a/b", "owner/name: part"];
+        assert_eq!(origins.map(whole_origin), ["debian", "debian", "clinic.example", "owner/name"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod mine;
 mod page;
 mod train;
 
-pub use calibrate::{Calibration, Curve, CurvePoint, OriginRow, Share, Wanted, calibrate};
+pub use calibrate::{Calibration, Curve, CurvePoint, Floor, OriginRow, Share, Wanted, calibrate};
 pub use check::{CheckedLabels, Finding, check_labels};
 pub use cognates::{Cognate, Cognates, has_cognates};
 pub use error::Error;

@@ -143,12 +143,11 @@ fn write_judgement(folder: &LanguageFolder, found: &Calibration) -> Result<(), F
     let comment = "# Found by `medcorpus language calibrate`; every number was measured on origins that had no part in finding it.\n";
     let table = table.replacen("[judgement]\n", &format!("[judgement]\n{comment}"), 1);
     let text = onboard::replace_table(&text, "judgement", &table);
-    let (distinct, density) = found.floor;
     let floor = [
-        ("min_distinct", distinct.to_string()),
-        ("min_density", format!("{density:?}")),
-        ("short_chars", "0".to_owned()),
-        ("short_min_distinct", distinct.to_string()),
+        ("min_distinct", found.floor.min_distinct.to_string()),
+        ("min_density", format!("{:?}", found.floor.min_density)),
+        ("short_chars", found.floor.short_chars.to_string()),
+        ("short_min_distinct", "1".to_owned()),
     ];
     fs::write(&path, onboard::set_numbers(&text, "keywords", &floor))?;
     Ok(())
