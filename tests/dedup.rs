@@ -1,6 +1,15 @@
 //! `medcorpus dedup` on files of one's own.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use parquet::{
+    arrow::ArrowWriter,
+    file::{
+        properties::WriterProperties,
+        reader::{FileReader, SerializedFileReader},
+    },
+};
 
 use serde_json::{Value, json};
 
@@ -141,6 +150,152 @@ fn what_cannot_be_deduplicated_is_said_before_any_work() {
     ] {
         let ran = workspace.run(&arguments).ended(2);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_row_group_that_cannot_be_copied_costs_itself() {
+    let workspace = Workspace::without_model();
+    let texts: Vec<String> = (0..30).map(|seed| prose(seed % 25, 80).join(" ")).collect();
+    let notes: Vec<String> = (0..30).map(|seed| prose(500 + seed, 40).join(" ")).collect();
+    let ids: Vec<String> = (0..30).map(|number| format!("d{number}")).collect();
+    let columns = [("id", &ids), ("text", &texts), ("note", &notes)];
+    let columns = columns.map(|(name, cells)| (name, Arc::new(StringArray::from(cells.clone())) as ArrayRef));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10)).set_dictionary_enabled(false);
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    workspace.write("in/whole.parquet", &bytes);
+    let reader = SerializedFileReader::new(fs::File::open(workspace.path("in/whole.parquet")).unwrap()).unwrap();
+    // The length of the first note of the first row group: the text can be read, the note cannot.
+    let (start, _) = reader.metadata().row_group(0).column(2).byte_range();
+    let place = (start as usize..bytes.len()).find(|place| bytes[*place..].starts_with(notes[0].as_bytes())).unwrap();
+    bytes[place - 4..place].fill(0xff);
+    fs::remove_file(workspace.path("in/whole.parquet")).unwrap();
+    workspace.write("in/damaged.parquet", &bytes);
+    let summary = workspace.run(&["dedup", "in", "--out", "out", "--json"]).ended(1).json();
+    assert_eq!((summary["failed"].as_u64(), summary["kept"]["documents"].as_u64()), (Some(10), Some(20)));
+    // Rows 25 to 29 repeat rows 0 to 4, which are lost, so they stay.
+    assert_eq!(removed(&workspace.path("out")), BTreeSet::new());
+    let failed = fs::read_to_string(workspace.path("out/failed.jsonl")).unwrap();
+    assert_eq!(failed.lines().count(), 10);
+    assert!(failed.contains("damaged.parquet#row=0") && failed.contains("cannot be decoded"), "{failed}");
+    assert_eq!(rows(&workspace.path("out/survivors/damaged.parquet")).len(), 20);
+}
+
+#[test]
+fn what_looks_like_a_mistake_is_reported_and_stops_the_run_if_wanted() {
+    let workspace = Workspace::without_model();
+    let words = prose(1, 80);
+    let same = |number: usize| json!({"id": format!("s{number}"), "language": "fr", "text": words.join(" ")});
+    workspace.write("same/a.jsonl", lines(&(0..150).map(same).collect::<Vec<_>>()));
+    workspace.write("other/a.jsonl", lines(&documents()));
+    let arguments = ["dedup", "other", "same", "--out", "out", "--max-cluster", "100", "--json"];
+    let ran = workspace.run(&arguments).ended(0);
+    let rules: Vec<String> = ran.json()["guard"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {}", it["rule"].as_str().unwrap(), it["subject"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rules, ["max_removed_share source same, language fr", "max_cluster cluster of s0"]);
+    assert!(ran.stderr.contains("looks like a mistake: source same, language fr"), "{}", ran.stderr);
+    let stopped = workspace.run(&[&arguments[..], &["--stop"]].concat()).ended(3);
+    assert!(stopped.stderr.contains("max_removed_share"), "{}", stopped.stderr);
+    assert!(!workspace.path("out/dedup.json").exists() && workspace.path("out/duplicates/part-00000.jsonl").exists());
+}
+
+#[test]
+fn a_rule_tells_who_stays_whatever_is_named_first() {
+    let workspace = Workspace::without_model();
+    for (folder, first) in [("a", 0), ("b", 1)] {
+        let document = |seed: usize| {
+            let mut words = prose(seed, 100);
+            words.truncate(if (seed + first) % 3 == 0 { 95 } else { 100 });
+            json!({"id": format!("{seed}{folder}"), "text": words.join(" ")})
+        };
+        workspace.write(&format!("{folder}/x.jsonl"), lines(&(0..60).map(document).collect::<Vec<_>>()));
+    }
+    let mut found = Vec::new();
+    for (out, inputs) in [("ab", ["a", "b"]), ("ba", ["b", "a"])] {
+        let [first, second] = inputs;
+        workspace.run(&["dedup", first, second, "--out", out, "--prefer", "length,id"]).ended(0);
+        found.push(removed(&workspace.path(out)));
+    }
+    assert_eq!(found[0], found[1]);
+    let pairs = |seed: usize| match seed % 3 {
+        0 => (format!("{seed}a"), format!("{seed}b"), "near".to_owned()),
+        2 => (format!("{seed}b"), format!("{seed}a"), "near".to_owned()),
+        _ => (format!("{seed}b"), format!("{seed}a"), "exact".to_owned()),
+    };
+    assert_eq!(found[0], (0..60).map(pairs).collect());
+    workspace.run(&["dedup", "b", "a", "--out", "by-name"]).ended(0);
+    assert!(removed(&workspace.path("by-name")).iter().all(|(_, kept, _)| kept.ends_with('b')));
+}
+
+#[test]
+fn addresses_propose_and_steps_can_be_left_out() {
+    let workspace = Workspace::without_model();
+    let (page, mut edited) = (prose(1, 100), prose(2, 40));
+    edited.splice(0..0, page[..70].to_vec());
+    let documents = [
+        json!({"id": "page", "url": "https://www.example.org/a?utm_source=x", "text": page.join(" ")}),
+        json!({"id": "edited", "url": "http://example.org/a/", "text": edited.join(" ")}),
+        json!({"id": "other", "url": "http://example.org/a", "text": prose(3, 100).join(" ")}),
+        json!({"id": "copy", "url": "http://example.org/b", "text": page.join(" ")}),
+    ];
+    workspace.write("in/a.jsonl", lines(&documents));
+    let gone = |arguments: &[&str]| -> BTreeSet<String> {
+        workspace.run(&[&["dedup", "in", "--out", "out"], arguments].concat()).ended(0);
+        removed(&workspace.path("out")).into_iter().map(|(removed, _, kind)| format!("{removed} {kind}")).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    assert_eq!(gone(&[]), set(&["edited url", "copy exact"]));
+    assert_eq!(gone(&["--url", "always"]), set(&["edited url", "other url", "copy exact"]));
+    assert_eq!(gone(&["--without", "url,exact"]), set(&["copy near"]));
+    assert_eq!(gone(&["--without", "url,near"]), set(&["copy exact"]));
+    assert_eq!(gone(&["--without", "url,near,exact"]), set(&[]));
+    gone(&[]);
+    let ran = workspace.run(&["explain", "edited", "--out", "out"]).ended(0);
+    assert!(ran.text().contains("removed: url duplicate") && ran.text().contains("of page (a.jsonl"), "{}", ran.text());
+    let kept = workspace.run(&["explain", "page", "--out", "out", "--json"]).ended(0).json();
+    assert_eq!((kept["verdict"].as_str(), kept["stands_for"].as_array().unwrap().len()), (Some("kept"), 2));
+    let other = workspace.run(&["explain", "other", "--out", "out"]).ended(0);
+    assert!(other.text().contains("other was kept") && other.text().contains("other_text"), "{}", other.text());
+    workspace.run(&["explain", "nobody", "--out", "out"]).ended(3);
+}
+
+#[test]
+fn a_source_that_is_added_later_gives_what_a_run_from_scratch_gives() {
+    let workspace = Workspace::without_model();
+    let documents = documents();
+    for round in 0..4 {
+        // Another cut of the documents into two sources each time, duplicates on both sides of it.
+        let is_first = |place: usize| (place * 7 + round * 3) % 5 < 3;
+        for (folder, wanted) in [("first", true), ("second", false)] {
+            let part: Vec<Value> =
+                (0..documents.len()).filter(|it| is_first(*it) == wanted).map(|it| documents[it].clone()).collect();
+            workspace.write(&format!("{round}/{folder}/a.jsonl"), lines(&part));
+        }
+        let [first, second] = ["first", "second"].map(|name| format!("{round}/{name}"));
+        let out = |name: &str| format!("{round}/{name}");
+        let run = |arguments: &[&str]| drop(workspace.run(&[&["dedup"], arguments].concat()).ended(0));
+        run(&[&first, "--out", &out("one"), "--index", &out("index")]);
+        let indexed = files(&workspace.path(&out("index")));
+        let bytes: Vec<Vec<u8>> = indexed.iter().map(|path| fs::read(path).unwrap()).collect();
+        run(&[&first, &second, "--out", &out("both"), "--index", &out("index")]);
+        run(&[&first, &second, "--out", &out("scratch")]);
+        // Alone the first input's name is also its source's, so what was signed is found again.
+        assert_eq!(files(&workspace.path(&out("index"))).len(), indexed.len() + 1);
+        assert!(indexed.iter().zip(bytes).all(|(path, bytes)| fs::read(path).unwrap() == bytes));
+        let of = |name: &str| -> std::collections::BTreeMap<String, Vec<u8>> {
+            let root = workspace.path(&out(name));
+            let paths = files(&root).into_iter().filter(|path| !path.ends_with("lock"));
+            paths.map(|it| (it.strip_prefix(&root).unwrap().display().to_string(), fs::read(&it).unwrap())).collect()
+        };
+        assert_same(&of("both"), &of("scratch"), "dedup with an index");
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use crate::{Comparer, Evidence, Settings, Templates};
+use crate::{Comparer, Evidence, Settings, Templates, URL_MIN_SIMILARITY, UrlRule};
 
 /// How two documents are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DuplicateKind {
     /// Equal in normal form.
     Exact,
+    /// Of one address.
+    Url,
     /// Their shingles reach the similarity asked for.
     Near,
     /// They reach it too, and what differs is mostly names, doses and other numbers.
@@ -16,8 +18,9 @@ pub enum DuplicateKind {
 }
 
 impl DuplicateKind {
-    const ALL: [(DuplicateKind, &str, &str); 3] = [
+    const ALL: [(DuplicateKind, &str, &str); 4] = [
         (DuplicateKind::Exact, "exact", "exact_duplicate"),
+        (DuplicateKind::Url, "url", "url_duplicate"),
         (DuplicateKind::Near, "near", "near_duplicate"),
         (DuplicateKind::Template, "template", "template_duplicate"),
     ];
@@ -30,6 +33,11 @@ impl DuplicateKind {
     /// The rule by which the document is rejected.
     pub fn rule(self) -> &'static str {
         DuplicateKind::ALL[self as usize].2
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<DuplicateKind> {
+        DuplicateKind::ALL.iter().find(|(_, own, _)| *own == name).map(|(kind, _, _)| *kind)
     }
 }
 
@@ -49,15 +57,44 @@ pub struct Removal {
     pub kind: DuplicateKind,
 }
 
-/// A pair that a band proposed and the evidence refused.
+/// Why a pair is to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proposal {
+    /// They have one address.
+    Url,
+    /// They share a band.
+    Band,
+}
+
+/// Why a pair is no pair of duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalReason {
+    LessSimilar,
+    /// Similar enough, but one template filled in twice.
+    Template,
+    /// Two texts of one address that have little in common.
+    OtherText,
+}
+
+impl RefusalReason {
+    /// The name as it is written in the evidence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefusalReason::LessSimilar => "less_similar",
+            RefusalReason::Template => "template",
+            RefusalReason::OtherText => "other_text",
+        }
+    }
+}
+
+/// A pair that was proposed and that the evidence refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refusal {
     pub document: u32,
     /// The kept document that it was compared with.
     pub kept: u32,
     pub similarity: f64,
-    /// Whether they are similar enough, but one template filled in twice.
-    pub is_template: bool,
+    pub reason: RefusalReason,
 }
 
 /// Calls `propose` with each two documents of a band's group that are to be compared: the later one, then the earlier.
@@ -81,6 +118,7 @@ pub fn propose(group: &[u32], propose: &mut impl FnMut(u32, u32)) {
 pub struct Decider {
     min_similarity: f64,
     templates: Templates,
+    url: UrlRule,
     standing: Vec<u32>,
     comparer: Comparer,
     candidates: Vec<u32>,
@@ -92,6 +130,7 @@ impl Decider {
         Decider {
             min_similarity: settings.min_similarity,
             templates: settings.templates,
+            url: settings.url,
             standing: (0..documents).collect(),
             comparer: Comparer::default(),
             candidates: Vec::new(),
@@ -117,9 +156,13 @@ impl Decider {
         &mut self,
         document: u32,
         earlier: &[u32],
+        proposal: Proposal,
         evidence: &mut dyn FnMut(u32) -> Result<Evidence, E>,
         refused: &mut dyn FnMut(Refusal) -> Result<(), E>,
     ) -> Result<Option<Removal>, E> {
+        if self.standing[document as usize] != document {
+            return Ok(None);
+        }
         self.candidates.clear();
         self.candidates.extend(earlier.iter().map(|earlier| self.standing[*earlier as usize]));
         self.candidates.sort_unstable();
@@ -131,17 +174,31 @@ impl Decider {
         let own = evidence(document)?;
         self.comparer.judge(&own);
         for kept in &self.candidates {
-            let found = self.comparer.compare(&own, &evidence(*kept)?, self.min_similarity);
-            let kind = match (found.similarity >= self.min_similarity, found.is_template) {
-                (true, false) => DuplicateKind::Near,
-                (true, true) if self.templates == Templates::Drop => DuplicateKind::Template,
-                (_, is_template) => {
-                    refused(Refusal { document, kept: *kept, similarity: found.similarity, is_template })?;
-                    continue;
+            let other = evidence(*kept)?;
+            let (similarity, judgement) = match proposal {
+                Proposal::Url => {
+                    let similarity = self.comparer.compare(&own, &other, 0.0).similarity;
+                    let is_same = self.url == UrlRule::Always || similarity >= URL_MIN_SIMILARITY;
+                    (similarity, if is_same { Ok(DuplicateKind::Url) } else { Err(RefusalReason::OtherText) })
+                }
+                Proposal::Band => {
+                    let found = self.comparer.compare(&own, &other, self.min_similarity);
+                    let judgement = match (found.similarity >= self.min_similarity, found.is_template) {
+                        (false, _) => Err(RefusalReason::LessSimilar),
+                        (true, false) => Ok(DuplicateKind::Near),
+                        (true, true) if self.templates == Templates::Drop => Ok(DuplicateKind::Template),
+                        (true, true) => Err(RefusalReason::Template),
+                    };
+                    (found.similarity, judgement)
                 }
             };
-            self.standing[document as usize] = *kept;
-            return Ok(Some(Removal { removed: document, kept: *kept, similarity: found.similarity, kind }));
+            match judgement {
+                Ok(kind) => {
+                    self.standing[document as usize] = *kept;
+                    return Ok(Some(Removal { removed: document, kept: *kept, similarity, kind }));
+                }
+                Err(reason) => refused(Refusal { document, kept: *kept, similarity, reason })?,
+            }
         }
         Ok(None)
     }
@@ -207,7 +264,7 @@ mod tests {
                 refusals.push(refusal);
                 Ok(())
             };
-            let Ok(removal) = decider.judge(document, &earlier, &mut evidence, &mut refused);
+            let Ok(removal) = decider.judge(document, &earlier, Proposal::Band, &mut evidence, &mut refused);
             removals.extend(removal.map(|removal| (document, removal)));
         }
         for (copy, first) in copies {
@@ -250,9 +307,36 @@ mod tests {
         let (a, b) = (LEAFLET.replace("one tablet", "1 tablets of 5 mg").replace("glass of", "3"), other);
         let keep = Settings { min_similarity: 0.4, ..settings() };
         let (removals, refusals) = decide(&[&a, &b], &keep);
-        assert!(removals.is_empty() && refusals.iter().all(|refusal| refusal.is_template), "{refusals:?}");
+        assert!(
+            removals.is_empty() && refusals.iter().all(|refusal| refusal.reason == RefusalReason::Template),
+            "{refusals:?}"
+        );
         let removals = decide(&[&a, &b], &Settings { templates: Templates::Drop, ..keep }).0;
         assert_eq!(removals.iter().map(|it| it.kind).collect::<Vec<_>>(), [DuplicateKind::Template]);
+    }
+
+    #[test]
+    fn an_address_is_believed_where_the_texts_agree_or_always() {
+        let texts =
+            [LEAFLET, &LEAFLET.replace("one tablet in the morning", "nothing at all"), "quite another text here"];
+        for (url, expected) in [(UrlRule::Similar, vec![1]), (UrlRule::Always, vec![1, 2])] {
+            let mut decider = Decider::new(&Settings { url, ..settings() }, 3);
+            let mut comparer = Comparer::default();
+            let mut evidence =
+                |number: u32| Ok::<_, Infallible>(comparer.evidence(texts[number as usize], Shingle::Words(2)));
+            let (mut gone, mut reasons) = (Vec::new(), Vec::new());
+            for document in 1..3u32 {
+                let earlier: Vec<u32> = (0..document).collect();
+                let mut refused = |refusal: Refusal| {
+                    reasons.push(refusal.reason);
+                    Ok(())
+                };
+                let Ok(removal) = decider.judge(document, &earlier, Proposal::Url, &mut evidence, &mut refused);
+                gone.extend(removal.map(|removal| removal.removed));
+            }
+            assert_eq!(gone, expected);
+            assert_eq!(reasons.is_empty(), url == UrlRule::Always, "{reasons:?}");
+        }
     }
 
     #[test]

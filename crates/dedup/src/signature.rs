@@ -24,6 +24,94 @@ pub struct Settings {
     /// What becomes of a document that differs from a kept one in names, doses or numbers alone.
     #[serde(default)]
     pub templates: Templates,
+    /// Whether texts that are equal in normal form are duplicates.
+    #[serde(default = "on")]
+    pub exact: bool,
+    /// Whether documents of one address are duplicates.
+    #[serde(default)]
+    pub url: UrlRule,
+    /// Whether texts that reach `min_similarity` are duplicates.
+    #[serde(default = "on")]
+    pub near: bool,
+    /// What tells which of two duplicates stays, the most important first. Where nothing does, the earlier one stays.
+    #[serde(default = "by_source")]
+    pub prefer: Vec<Criterion>,
+    /// The licences from the most to the least wanted, for the criterion `licence`; others come after them.
+    #[serde(default)]
+    pub licences: Vec<String>,
+    #[serde(default)]
+    pub guard: Guard,
+}
+
+fn on() -> bool {
+    true
+}
+
+fn by_source() -> Vec<Criterion> {
+    vec![Criterion::SourceRank]
+}
+
+/// Whether an equal address makes two documents duplicates.
+///
+/// An address is read in its canonical form ([`canonical_url`](crate::canonical_url)). By default it only proposes a pair,
+/// and the texts must have something in common: sets of questions often give the page that all of them are from, and to
+/// believe the address would leave one question of each page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UrlRule {
+    Off,
+    /// Where the similarity is at least `URL_MIN_SIMILARITY`.
+    #[default]
+    Similar,
+    /// Whatever the texts are.
+    Always,
+}
+
+/// What two texts of one address must have in common to be two states of one page: a page that was edited keeps more, and
+/// two parts of a page, or two pages with one menu, have less.
+pub const URL_MIN_SIMILARITY: f64 = 0.3;
+
+/// What tells which of two duplicates stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// That of the source with the lower rank.
+    SourceRank,
+    /// That of the licence which `licences` names first.
+    Licence,
+    /// The longer text.
+    Length,
+    /// The lower id, by bytes: so it does not matter which file is named first.
+    Id,
+}
+
+/// What is reported because it looks like a mistake rather than like duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    /// The share of a source's documents of one language that may go, in 0..=1.
+    pub max_removed_share: f64,
+    /// Of fewer documents the share says nothing.
+    pub min_documents: u64,
+    /// Documents that one may stand for.
+    pub max_cluster: u64,
+    /// Sources whose documents one may stand for.
+    pub max_cluster_sources: u64,
+    /// Whether to stop instead of going on with a report.
+    pub stop: bool,
+}
+
+impl Default for Guard {
+    fn default() -> Guard {
+        Guard { max_removed_share: 0.9, min_documents: 100, max_cluster: 1000, max_cluster_sources: 10, stop: false }
+    }
+}
+
+impl Settings {
+    /// What signatures depend on: bands, rows, words and characters of a shingle. With other numbers they are others.
+    pub fn of_signatures(&self) -> [usize; 4] {
+        [self.bands, self.rows, self.shingle_words, self.shingle_chars]
+    }
 }
 
 /// What becomes of documents that are one template filled in twice.
@@ -49,6 +137,12 @@ impl Default for Settings {
             shingle_chars: 5,
             min_similarity: 0.7,
             templates: Templates::Keep,
+            exact: true,
+            url: UrlRule::default(),
+            near: true,
+            prefer: by_source(),
+            licences: Vec::new(),
+            guard: Guard::default(),
         }
     }
 }
@@ -80,6 +174,12 @@ impl Signer {
         let mut bands = Vec::new();
         let exact = self.sign_into(text, shingle, &mut bands);
         Signature { exact, bands }
+    }
+
+    /// The digest of the normal form of `text` alone.
+    pub fn digest(&mut self, text: &str) -> Digest {
+        self.shingler.normal.set(text);
+        Digest::of(self.shingler.normal.as_str().as_bytes())
     }
 
     /// Puts the bands of `text` into `bands` and gives its digest.

@@ -344,9 +344,12 @@ pub struct WorkArguments {
 
 #[derive(Args)]
 pub struct ExplainArguments {
-    /// A file or folder in any format that is read, or `-` for one text from standard input
+    /// A file or folder in any format that is read, or `-` for one text from standard input; with --out, a document's id
     #[arg(required_unless_present = "text")]
     pub input: Option<PathBuf>,
+    /// The output folder of a build or of `dedup`: tell what became of the document with this id, and who removed it
+    #[arg(long, conflicts_with_all = ["text", "pipeline", "filters", "rule", "language", "limit"])]
+    pub out: Option<PathBuf>,
     /// A text, instead of an input
     #[arg(long, conflicts_with = "input")]
     pub text: Option<String>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use document::LanguageCode;
-use pipeline::{Deduplicated, Deduplication, DuplicateSettings, Templates};
+use pipeline::{Criterion, Deduplicated, Deduplication, DuplicateSettings, Guard, Templates, UrlRule};
 
 use crate::{
     bar,
@@ -48,9 +48,104 @@ pub struct DedupArguments {
     /// What becomes of texts that differ in names, doses or numbers alone, such as leaflets of two drugs
     #[arg(long, default_value = "keep")]
     templates: TemplateChoice,
+    /// Steps to leave out
+    #[arg(long, value_delimiter = ',', value_name = "STEP")]
+    without: Vec<Step>,
+    /// When two records of one address (in canonical form) are duplicates
+    #[arg(long, default_value = "similar")]
+    url: UrlChoice,
+    /// What tells which of two duplicates stays, the most important first, such as length,id; then the earlier one stays
+    #[arg(long, value_delimiter = ',', default_value = "source_rank", value_name = "CRITERION")]
+    prefer: Vec<CriterionChoice>,
+    /// Keep signatures in this folder: inputs that a later run finds in it are not signed again
+    #[arg(long, value_name = "FOLDER")]
+    index: Option<PathBuf>,
+    /// Report a source and language that loses more than this share of its documents
+    #[arg(long, default_value_t = Guard::default().max_removed_share, value_parser = parse_share, value_name = "SHARE")]
+    max_removed_share: f64,
+    /// Report a document that stands for more than so many
+    #[arg(long, default_value_t = Guard::default().max_cluster, value_name = "DOCUMENTS")]
+    max_cluster: u64,
+    /// Report a document that stands for documents of more than so many inputs
+    #[arg(long, default_value_t = Guard::default().max_cluster_sources, value_name = "INPUTS")]
+    max_cluster_sources: u64,
+    /// Stop instead of only reporting, with exit code 3; who repeats whom is written all the same
+    #[arg(long)]
+    stop: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Equal texts
+    Exact,
+    /// Equal addresses
+    Url,
+    /// Similar texts
+    Near,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum UrlChoice {
+    /// Where their texts have three tenths of their shingles in common
+    Similar,
+    /// Whatever their texts are
+    Always,
+    /// Never
+    Off,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum CriterionChoice {
+    /// The input that was named first
+    SourceRank,
+    /// The longer text
+    Length,
+    /// The lower id
+    Id,
+}
+
+impl DedupArguments {
+    fn settings(&self) -> DuplicateSettings {
+        let shingle = usize::from(self.shingle);
+        let takes = |step| !self.without.contains(&step);
+        let criterion = |choice: &CriterionChoice| match choice {
+            CriterionChoice::SourceRank => Criterion::SourceRank,
+            CriterionChoice::Length => Criterion::Length,
+            CriterionChoice::Id => Criterion::Id,
+        };
+        DuplicateSettings {
+            bands: usize::from(self.bands),
+            rows: usize::from(self.rows),
+            shingle_words: shingle,
+            shingle_chars: shingle,
+            min_similarity: self.min_similarity,
+            templates: match self.templates {
+                TemplateChoice::Keep => Templates::Keep,
+                TemplateChoice::Drop => Templates::Drop,
+            },
+            exact: takes(Step::Exact),
+            url: match self.url {
+                _ if !takes(Step::Url) => UrlRule::Off,
+                UrlChoice::Similar => UrlRule::Similar,
+                UrlChoice::Always => UrlRule::Always,
+                UrlChoice::Off => UrlRule::Off,
+            },
+            near: takes(Step::Near),
+            prefer: self.prefer.iter().map(criterion).collect(),
+            licences: Vec::new(),
+            guard: Guard {
+                max_removed_share: self.max_removed_share,
+                max_cluster: self.max_cluster,
+                max_cluster_sources: self.max_cluster_sources,
+                stop: self.stop,
+                ..Guard::default()
+            },
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -74,21 +169,11 @@ pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
         None => None,
     };
     let progress = bar::Bar::new();
-    let shingle = usize::from(arguments.shingle);
     let job = Deduplication {
         inputs: arguments.inputs.clone(),
         out: arguments.out.clone(),
-        settings: DuplicateSettings {
-            bands: usize::from(arguments.bands),
-            rows: usize::from(arguments.rows),
-            shingle_words: shingle,
-            shingle_chars: shingle,
-            min_similarity: arguments.min_similarity,
-            templates: match arguments.templates {
-                TemplateChoice::Keep => Templates::Keep,
-                TemplateChoice::Drop => Templates::Drop,
-            },
-        },
+        settings: arguments.settings(),
+        index: arguments.index.clone(),
         parted,
         memory: arguments.memory,
         jobs: crate::arguments::jobs_or_cores(arguments.jobs),
@@ -101,6 +186,9 @@ pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
         print(&tables::deduplicated(&found))?;
         print(&summary(&found, &arguments.out.join("survivors").display().to_string()))?;
     }
+    for finding in &found.guard {
+        eprintln!("this looks like a mistake: {finding}");
+    }
     if found.failed > 0 {
         let failed = arguments.out.join("failed.jsonl");
         eprintln!("{} records could not be read; {} lists them with their places", found.failed, failed.display());
@@ -112,7 +200,7 @@ pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
 fn summary(found: &Deduplicated, survivors: &str) -> String {
     let Deduplicated { refused_pairs, template_pairs, .. } = found;
     format!(
-        "{refused_pairs} pairs that share a band were compared and refused, {template_pairs} of them as templates; \
+        "{refused_pairs} pairs that share a band or an address were compared and refused, {template_pairs} of them as templates; \
          the survivors are in {survivors}\n"
     )
 }

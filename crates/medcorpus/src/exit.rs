@@ -17,7 +17,7 @@ pub const TABLE: &str = "Exit codes:
   0  done
   1  done, but some tasks or records failed (they are listed)
   2  configuration or usage is wrong; nothing was done
-  3  an audit or check found a difference
+  3  an audit, a check or the guard of duplicates found something
   4  failed: nothing that can be used came out";
 
 impl From<Exit> for ExitCode {
@@ -50,6 +50,7 @@ impl From<pipeline::Error> for Failure {
         let exit = match &error {
             error if error.is_configuration() => Exit::Configuration,
             pipeline::Error::Tasks { .. } => Exit::DoneWithDamage,
+            pipeline::Error::Guard { .. } => Exit::Differs,
             _ => Exit::Failed,
         };
         Failure { exit, message: error.to_string() }

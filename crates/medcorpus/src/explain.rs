@@ -5,15 +5,25 @@ use std::{
     path::Path,
 };
 
-use pipeline::{Configuration, Explainer, Explanation, FoundKeyword, Needs, Overrides};
+use pipeline::{Configuration, Explainer, Explanation, Fate, FateVerdict, FoundKeyword, Needs, Overrides, Relation};
 
 use crate::{
     arguments::ExplainArguments,
     exit::{Exit, Failure},
+    print::{print, print_json},
     tables,
 };
 
 pub fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    if let (Some(out), Some(id)) = (&arguments.out, &arguments.input) {
+        let fate = pipeline::fate(out, &id.to_string_lossy())?;
+        if arguments.json {
+            print_json(&fate)?
+        } else {
+            print(&story(&fate))?
+        };
+        return Ok(if fate.verdict == FateVerdict::Unknown { Exit::Differs } else { Exit::Done });
+    }
     let languages = match (&arguments.language, &arguments.filters) {
         (Some(code), _) => Some(vec![*code]),
         (None, Some(filters)) => Some(filter::list_languages(filters).map_err(document::Problems::from)?),
@@ -54,6 +64,46 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         result => result?,
     }
     Ok(if damaged { Exit::DoneWithDamage } else { Exit::Done })
+}
+
+/// Others that are listed of one document.
+const RELATIONS: usize = 20;
+
+/// What became of a document, for people.
+fn story(fate: &Fate) -> String {
+    let mut text = match &fate.verdict {
+        FateVerdict::Kept => format!("{} was kept\n", fate.id),
+        FateVerdict::Removed(kept) => {
+            let Relation { id, locator, similarity, how } = kept;
+            format!(
+                "{} was removed: {how} duplicate, similarity {similarity:.4}, of {id} ({locator}), which stays\n",
+                fate.id
+            )
+        }
+        FateVerdict::Rejected(rejection) => {
+            let message = if rejection.message.is_empty() { String::new() } else { format!(": {}", rejection.message) };
+            format!(
+                "{} ({}) was rejected by {} of {}{message}\n",
+                fate.id, rejection.locator, rejection.rule, rejection.stage
+            )
+        }
+        FateVerdict::Unknown => {
+            format!("{} is neither kept nor listed as removed or rejected; look for its id in the input\n", fate.id)
+        }
+    };
+    for (heading, relations) in [("it stands for", &fate.stands_for), ("compared with, and both stay", &fate.refused)] {
+        for (place, relation) in relations.iter().take(RELATIONS).enumerate() {
+            if place == 0 {
+                text += &format!("{heading} ({}):\n", relations.len());
+            }
+            text +=
+                &format!("  {} ({}): {}, {:.4}\n", relation.id, relation.locator, relation.how, relation.similarity);
+        }
+        if relations.len() > RELATIONS {
+            text += "  …\n";
+        }
+    }
+    text
 }
 
 /// One document for people.

@@ -66,6 +66,9 @@ fn build(arguments: &BuildArguments) -> Result<Exit, Failure> {
         let run = format!("{} of {} tasks run, the others were done", summary.tasks_run, summary.tasks);
         print(&format!("{run}; the corpus is in {}\n", out.join("corpus").display()))?;
     }
+    for finding in &summary.manifest.guard {
+        eprintln!("this looks like a mistake: {finding}");
+    }
     let failed: u64 = audit.sources.iter().map(|source| source.outcomes.failed().documents).sum();
     if failed > 0 {
         let rejected = out.join("rejected");

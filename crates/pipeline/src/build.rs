@@ -10,12 +10,13 @@ use document::{Digest, LanguageCode, OutcomeKey, Tallies};
 use filter::Chain;
 use rayon::prelude::*;
 use store::{
-    Composition, Entry, FileRecord, FolderLock, Histogram, Histograms, InputRecord, Ledger, Manifest, SourceRecord,
+    Composition, Entry, FileRecord, Finding, FolderLock, Histogram, Histograms, InputRecord, Ledger, Manifest,
+    SourceRecord,
 };
 
 use crate::{
     Configuration, Error, Plan, Progress, Task, TaskState,
-    duplicates::{self, Removed, Survivors},
+    duplicates::{self, RemovedTallies, Survivors},
     judge::{self, Judging},
     plan::{Containers, KnownDigests},
     shards,
@@ -248,7 +249,11 @@ impl<'a> Prepared<'a> {
         let Build { configuration, out, progress, .. } = self.build;
         let (barrier, survivors) = barrier;
         let removed = duplicates::load(out)?;
-        let cut = shards::cut(configuration, survivors, &removed);
+        let guard = duplicates::findings(self.build, &self.plan, survivors, &removed)?;
+        if !guard.is_empty() && configuration.duplicates.as_ref().is_some_and(|settings| settings.guard.stop) {
+            return Err(Error::Guard { findings: guard });
+        }
+        let cut = shards::cut(configuration, out, entries, survivors, &removed)?;
         let fingerprints: Vec<Digest> =
             cut.iter().map(|shard| shards::fingerprint(configuration, shard, entries)).collect();
         self.ledger.retain(shards::PASS, &fingerprints)?;
@@ -269,7 +274,8 @@ impl<'a> Prepared<'a> {
                 Some(entry) => Ok(entry.clone()),
                 None => {
                     let shard = &cut[number];
-                    let entry = shards::run(configuration, out, shard, entries, fingerprints[number])?;
+                    let decided = (survivors, &removed);
+                    let entry = shards::run(configuration, out, shard, entries, decided, fingerprints[number])?;
                     progress.advance(shard.bytes, shard.documents, shard.documents);
                     Ok(entry)
                 }
@@ -280,7 +286,8 @@ impl<'a> Prepared<'a> {
             progress.end();
         }
         let files = self.place_files(entries, barrier, &shard_entries)?;
-        let manifest = self.manifest(entries, barrier, survivors, &removed, files);
+        let removed = duplicates::removed_tallies(out, entries, survivors, &removed)?;
+        let manifest = self.manifest(entries, barrier, &removed, guard, files);
         store::write_json(&out.join(MANIFEST), &manifest)?;
         Ok((manifest, open, cut.len()))
     }
@@ -315,12 +322,11 @@ impl<'a> Prepared<'a> {
         &self,
         entries: &[Entry],
         barrier: &Entry,
-        survivors: &Survivors,
-        removed: &Removed,
+        removed: &RemovedTallies,
+        guard: Vec<Finding>,
         files: Vec<FileRecord>,
     ) -> Manifest {
         let configuration = self.build.configuration;
-        let removed_of = duplicates::removed_tallies(survivors, removed);
         let mut sources: Vec<SourceRecord> = Vec::new();
         let mut inputs = Vec::new();
         let mut histograms = Histograms::default();
@@ -332,8 +338,8 @@ impl<'a> Prepared<'a> {
             {
                 outcomes.merge(&entry.tallies);
                 histograms.merge(&entry.histograms);
-                for (language, rule, size) in removed_of.get(&place).into_iter().flatten() {
-                    outcomes.reject_kept(*language, duplicates::STAGE, rule, *size);
+                for ((language, kind), size) in removed.get(&place).into_iter().flatten() {
+                    outcomes.reject_kept(*language, duplicates::STAGE, kind.rule(), *size);
                 }
             }
             sources.push(SourceRecord {
@@ -364,6 +370,7 @@ impl<'a> Prepared<'a> {
             sources,
             histogram_edges: Histogram::edges().to_vec(),
             histograms,
+            guard,
             files,
         }
     }

@@ -398,6 +398,14 @@ fn check_numbers(file: &str, pipeline: &PipelineFile, line_of: impl Fn(usize) ->
             &format!("duplicates.shingle_words and duplicates.shingle_chars must lie in 1..={MAX_SHINGLE}"),
         );
         demand((0.0..=1.0).contains(&duplicates.min_similarity), "duplicates.min_similarity must lie in 0..=1");
+        demand(
+            (0.0..=1.0).contains(&duplicates.guard.max_removed_share),
+            "duplicates.guard.max_removed_share is a share and must lie in 0..=1",
+        );
+        demand(
+            !duplicates.prefer.contains(&dedup::Criterion::Licence) || !duplicates.licences.is_empty(),
+            "duplicates.prefer names \"licence\", but duplicates.licences is empty; list them, the most wanted first",
+        );
     }
     let languages = &pipeline.languages;
     // Shards and tasks are named by language and source, so one that is named twice would overwrite itself.

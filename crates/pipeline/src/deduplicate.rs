@@ -22,18 +22,22 @@ use std::{
     sync::Arc,
 };
 
-use dedup::{Comparer, Evidence, Refusal, Removal, Settings, Shingle, Signer};
-use document::{Container, DataFileError, Document, Fault, LanguageCode};
+use dedup::{Comparer, Evidence, Refusal, RefusalReason, Removal, Settings, Shingle, Signer, UrlRule};
+use document::{Container, DataFileError, Digest, Document, Fault, FaultKind, LanguageCode, Place};
 use filter::keywords::WordBoundaries;
 use memchr::memmem;
 use rayon::prelude::*;
 use serde::Serialize;
 use source::{Description, Format, Input, Split};
-use store::{FileRecord, FolderLock, LinesWriter, Rows, Table, TableWriter};
+use store::{Copied, FileRecord, Finding, FolderLock, LinesWriter, Rows, Table, TableWriter};
 
 use crate::{
     Error, Progress,
-    matching::{self, Bits, EvidenceStore, Name, Proposed, Signatures, Space},
+    fingerprint::Fingerprint,
+    guard::{self, ClusterShape, Losses},
+    matching::{self, Bits, EvidenceStore, Name, Proposed, Signatures, Signs, Space},
+    preference::{Preferences, Traits},
+    signature_index::{self, SignedDocument},
 };
 
 /// What to deduplicate, and how.
@@ -45,6 +49,8 @@ pub struct Deduplication<'a> {
     pub settings: Settings,
     /// Whether blanks part words. Where that is unknown, the script of each text tells.
     pub parted: Option<bool>,
+    /// Where signatures are kept for later runs, if anywhere: inputs that are in it need not be signed again.
+    pub index: Option<PathBuf>,
     /// Bytes to stay within, besides what the program needs anyway (some 100 MB).
     pub memory: u64,
     /// Threads. The bytes that come out do not depend on it.
@@ -61,7 +67,7 @@ pub struct Deduplicated {
     /// Read = kept + removed + failed.
     pub read: Count,
     pub kept: Count,
-    /// By kind: exact, near and template.
+    /// By kind: exact, url, near and template. Steps that were left out are not in it.
     pub removed: BTreeMap<&'static str, Count>,
     /// Records that could not be read; `failed.jsonl` lists them, at most a thousand of each part of a file.
     pub failed: u64,
@@ -70,6 +76,8 @@ pub struct Deduplicated {
     pub template_pairs: u64,
     /// Documents of the largest clusters: the kept one and how many it stands for.
     pub largest_clusters: Vec<Cluster>,
+    /// What the guard against wiping out found.
+    pub guard: Vec<Finding>,
     pub files: Vec<FileRecord>,
 }
 
@@ -115,7 +123,22 @@ pub fn deduplicate(job: &Deduplication<'_>) -> Result<Deduplicated, Error> {
         _ => {}
     }
     let space = Space::new(&job.out.join("scratch"), job.memory, job.jobs)?;
-    let result = pool.install(|| Run { job, files: &files, space: &space }.run());
+    let result: Result<Deduplicated, Error> = pool.install(|| {
+        // Rows that cannot be copied are only known once they are copied. They are then failed ones, and all is decided
+        // again, since others may have gone in favour of them.
+        let mut lost = BTreeMap::new();
+        loop {
+            let run = Run { job, files: &files, space: &space, lost: &lost };
+            match run.run()? {
+                Outcome::Done(done) => return Ok(*done),
+                Outcome::Damaged(damaged) => {
+                    for (file, rows, message) in damaged {
+                        lost.entry(file).or_insert_with(Vec::new).push((rows, message));
+                    }
+                }
+            }
+        }
+    });
     space.remove()?;
     let deduplicated = result?;
     store::write_json(&summary, &deduplicated)?;
@@ -146,6 +169,8 @@ struct InputFile {
     container: Arc<Container>,
     name: String,
     splits: Vec<Split>,
+    /// Which of the inputs that were named it belongs to.
+    root: u32,
 }
 
 fn find_files(job: &Deduplication<'_>) -> Result<Vec<InputFile>, Error> {
@@ -153,7 +178,7 @@ fn find_files(job: &Deduplication<'_>) -> Result<Vec<InputFile>, Error> {
     let out = real_path(&job.out);
     let mut files: Vec<InputFile> = Vec::new();
     let mut roots: Vec<String> = Vec::new();
-    for path in &job.inputs {
+    for (number, path) in job.inputs.iter().enumerate() {
         if !path.exists() {
             return Err(whole(path, "there is no such file or folder".to_owned()));
         }
@@ -184,7 +209,7 @@ fn find_files(job: &Deduplication<'_>) -> Result<Vec<InputFile>, Error> {
             let splits = source::splits(&input, TASK_BYTES)?;
             let container = Arc::new(input.container.clone());
             let name = format!("{folder}{}", container.path);
-            files.push(InputFile { input, container, name, splits });
+            files.push(InputFile { input, container, name, splits, root: number as u32 });
         }
     }
     Ok(files)
@@ -194,6 +219,17 @@ struct Run<'a> {
     job: &'a Deduplication<'a>,
     files: &'a [InputFile],
     space: &'a Space,
+    lost: &'a Lost,
+}
+
+/// By file: rows that cannot be copied, and why.
+type Lost = BTreeMap<usize, Vec<(Range<u64>, String)>>;
+
+/// What came of a run.
+enum Outcome {
+    Done(Box<Deduplicated>),
+    /// Rows of files that turned out not to be copyable.
+    Damaged(Vec<(usize, Range<u64>, String)>),
 }
 
 /// Consecutive parts of files: file and split.
@@ -210,16 +246,20 @@ struct Signed {
     text_bytes: u64,
     failed: Vec<u32>,
     faults: Vec<Fault>,
+    /// Documents by language.
+    read_of: BTreeMap<LanguageCode, u64>,
 }
 
 impl Run<'_> {
-    fn run(&self) -> Result<Deduplicated, Error> {
+    fn run(&self) -> Result<Outcome, Error> {
         let tasks = self.tasks();
         let bytes: u64 = self.files.iter().map(|file| file.input.bytes).sum();
         let budget = self.space.budget();
 
         let signatures = Signatures::new(self.space, &budget)?;
-        let signed = self.step("sign", bytes, &tasks, &|number, task| self.sign(number, task, &signatures))?;
+        let preferences = Preferences::new(&self.job.settings, self.space)?;
+        let sign = |number: usize, task: &Task| self.sign(number, task, &signatures, &preferences);
+        let signed = self.step("sign", bytes, &tasks, &sign)?;
         let starts = starts(&signed)?;
         let documents = *starts.last().unwrap_or(&0);
         let mut failed = Bits::new(documents);
@@ -228,7 +268,9 @@ impl Run<'_> {
         }
 
         self.job.progress.begin("propose pairs", 0);
-        let mut proposed = signatures.propose(&starts, documents)?;
+        let order = preferences.order(&starts, documents)?;
+        drop(preferences);
+        let mut proposed = signatures.propose(&starts, documents, order)?;
         self.job.progress.end();
 
         let mut store = EvidenceStore::new(self.space)?;
@@ -245,28 +287,56 @@ impl Run<'_> {
         let mut refused = Pairs::create(&self.job.out, "refused", Table::Refused)?;
         let mut template_pairs = 0;
         let removals = matching::decide(&self.job.settings, &mut proposed, &store, &mut |refusal| {
-            template_pairs += u64::from(refusal.is_template);
+            template_pairs += u64::from(refusal.reason == RefusalReason::Template);
             write_refused(&refusal, &store, &mut refused)
         })?;
         let mut duplicates = Pairs::create(&self.job.out, "duplicates", Table::Duplicates)?;
-        let mut removed: BTreeMap<&'static str, Count> = BTreeMap::new();
-        for removal in &removals {
-            let text_bytes = write_removal(removal, &store, &mut duplicates)?;
-            removed.entry(removal.kind.as_str()).or_default().add(text_bytes);
+        let mut removed: BTreeMap<&'static str, Count> = self.steps().map(|step| (step, Count::default())).collect();
+        let mut losses = Losses::new();
+        for (task, signed) in tasks.iter().zip(&signed) {
+            let source = &self.files[task[0].0].container.source;
+            for (language, read) in &signed.read_of {
+                losses.entry((source.clone(), *language)).or_default().read += read;
+            }
         }
-        let (sizes, largest_clusters) = clusters(&removals, &store)?;
+        for removal in &removals {
+            let gone = write_removal(removal, &store, &mut duplicates)?;
+            removed.entry(removal.kind.as_str()).or_default().add(gone.text_bytes);
+            losses.entry((gone.source, gone.language)).or_default().removed += 1;
+        }
+        let shapes = self.cluster_shapes(&removals, &ranges);
+        let sizes: Vec<(u32, u32)> = shapes.iter().map(|shape| (shape.kept, shape.documents as u32)).collect();
+        let largest_clusters = largest_clusters(&shapes, &store)?;
+        let name = |kept: u32| store.name(kept).map(|name| name.id);
+        let guard = guard::findings(&self.job.settings.guard, &losses, &shapes, name)?;
+        drop(shapes);
         let refused_pairs = refused.written;
         let mut files = refused.finish()?;
         files.extend(duplicates.finish()?);
         drop((proposed, store));
         self.job.progress.end();
+        if self.job.settings.guard.stop && !guard.is_empty() {
+            return Err(Error::Guard { findings: guard });
+        }
 
         let mut lines = LinesWriter::create(&self.job.out.join("failed.jsonl"))?;
         signed.iter().flat_map(|signed| &signed.faults).try_for_each(|fault| lines.write_json(fault))?;
         files.push(lines.finish("failed.jsonl".to_owned())?);
         let gone = Gone { removals: &removals, failed: &failed, sizes: &sizes };
         let copied = self.step("copy survivors", bytes, &ranges, &|number, range| self.copy(number, range, &gone))?;
-        files.extend(copied.into_iter().flatten());
+        let mut damaged = Vec::new();
+        for (number, copied) in copied.into_iter().enumerate() {
+            match copied {
+                Some(Copied::File(file)) => files.push(file),
+                Some(Copied::Damaged(of_file)) => {
+                    damaged.extend(of_file.into_iter().map(|(rows, message)| (number, rows, message)));
+                }
+                None => {}
+            }
+        }
+        if !damaged.is_empty() {
+            return Ok(Outcome::Damaged(damaged));
+        }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         for folder in ["survivors/", "duplicates/", "refused/"] {
             let own = files.iter().filter_map(|file| file.path.strip_prefix(folder).map(str::to_owned));
@@ -282,7 +352,7 @@ impl Run<'_> {
             let counted = kept + gone.documents + failed;
             return Err(Error::Unaccounted { task: "dedup".to_owned(), read: read.documents, counted });
         }
-        Ok(Deduplicated {
+        Ok(Outcome::Done(Box::new(Deduplicated {
             program: concat!("medcorpus ", env!("CARGO_PKG_VERSION")).to_owned(),
             settings: self.job.settings.clone(),
             read,
@@ -292,8 +362,9 @@ impl Run<'_> {
             refused_pairs,
             template_pairs,
             largest_clusters,
+            guard,
             files,
-        })
+        })))
     }
 
     /// Runs a step over `parts` in parallel and gives the results in their order.
@@ -314,8 +385,12 @@ impl Run<'_> {
         let mut tasks: Vec<Task> = Vec::new();
         let mut room = 0;
         for (file, of_file) in self.files.iter().enumerate() {
+            // A task belongs to one input, so that another one that is added later leaves it as it is.
+            if file > 0 && self.files[file - 1].root != of_file.root {
+                room = 0;
+            }
             for (split, of_split) in of_file.splits.iter().enumerate() {
-                if tasks.is_empty() || of_split.bytes > room {
+                if tasks.is_empty() || room == 0 || of_split.bytes > room {
                     tasks.push(Vec::new());
                     room = TASK_BYTES;
                 }
@@ -327,10 +402,18 @@ impl Run<'_> {
     }
 
     /// Reads the records of one part of a task. The reader cannot be stopped, so after an error it reads on for nobody.
-    fn read(&self, (file, split): (usize, usize), take: Take<'_>) -> Result<(), Error> {
-        let file = &self.files[file];
+    fn read(&self, (number, split): (usize, usize), take: Take<'_>) -> Result<(), Error> {
+        let file = &self.files[number];
+        let lost = self.lost.get(&number);
         let mut result = Ok(());
-        source::read(&file.input, &file.container, &file.splits[split], &mut |record| {
+        source::read(&file.input, &file.container, &file.splits[split], &mut |mut record| {
+            if let (Some(lost), Ok(Document { origin, .. })) = (lost, &record)
+                && let Place::Row(row) = origin.place
+                && let Some((_, message)) = lost.iter().find(|(rows, _)| rows.contains(&row))
+            {
+                let message = format!("another column of the row group {message}");
+                record = Err(Fault { kind: FaultKind::Damaged, place: origin.locator(), message });
+            }
             if result.is_ok() {
                 result = take(record);
             }
@@ -347,20 +430,115 @@ impl Run<'_> {
         }
     }
 
-    fn sign(&self, number: usize, task: &Task, signatures: &Signatures<'_>) -> Result<Signed, Error> {
+    /// Signs the documents of a task, or takes their signatures from the index.
+    fn sign(
+        &self,
+        number: usize,
+        task: &Task,
+        signatures: &Signatures<'_>,
+        preferences: &Preferences<'_>,
+    ) -> Result<Signed, Error> {
+        let Settings { exact, url, near, .. } = self.job.settings;
         let mut collector = signatures.collector(number);
+        let mut keys = preferences.collector(number);
+        let root = self.files[task[0].0].root;
+        let mut take = |document: u32, it: &SignedDocument<'_>, signed: &mut Signed| {
+            let signs = Signs {
+                exact: exact.then_some(it.exact),
+                url: it.url.filter(|_| url != UrlRule::Off),
+                bands: if near { it.bands } else { &[] },
+            };
+            collector.push(document, signs)?;
+            let traits = Traits { source_rank: root, licence: "", text_bytes: it.text_bytes, id: it.id };
+            keys.push(document, &traits)?;
+            signed.text_bytes += it.text_bytes;
+            *signed.read_of.entry(it.language).or_default() += 1;
+            Ok::<_, Error>(())
+        };
+        let entry = self.index_entry(task)?;
+        let mut signed = Signed::default();
+        let found = match &entry {
+            Some(entry) => signature_index::read(entry)?,
+            None => None,
+        };
+        if let Some(found) = found {
+            signed.records = found.records.clone();
+            let mut document = 0;
+            found.each(&mut |it| {
+                take(document, it, &mut signed)?;
+                document += 1;
+                Ok(())
+            })?;
+            self.job.progress.advance(task.iter().map(|part| self.files[part.0].splits[part.1].bytes).sum(), 0, 0);
+        } else {
+            let mut kept = entry.as_ref().map(|_| signature_index::Writer::default());
+            self.sign_records(task, &mut signed, &mut |document, it, signed| {
+                if let Some(kept) = &mut kept {
+                    kept.push(it);
+                }
+                take(document, it, signed)
+            })?;
+            if let (Some(kept), Some(entry)) = (kept, entry)
+                && signed.failed.is_empty()
+            {
+                kept.finish(&entry, &signed.records)?;
+            }
+        }
+        collector.finish()?;
+        keys.finish()?;
+        Ok(signed)
+    }
+
+    /// The file of the index that has a task's signatures, or will have them.
+    fn index_entry(&self, task: &Task) -> Result<Option<PathBuf>, Error> {
+        let Some(index) = &self.job.index else { return Ok(None) };
+        if task.iter().any(|(file, _)| self.lost.contains_key(file)) {
+            return Ok(None);
+        }
+        let mut fingerprint = Fingerprint::of("dedup-index-1")
+            .with_json(&self.job.settings.of_signatures())
+            .with(format!("{:?} {}", self.job.parted, self.job.settings.near));
+        let mut digest = Digest(0);
+        for (place, (file, split)) in task.iter().enumerate() {
+            let of_file = &self.files[*file];
+            if place == 0 || task[place - 1].0 != *file {
+                digest = store::digest_of_file(&of_file.input.path, &mut |_| ())?;
+            }
+            let Container { source, path, .. } = &*of_file.container;
+            fingerprint =
+                fingerprint.with(source).with(path).with(digest).with(format!("{:?}", of_file.splits[*split].range));
+        }
+        Ok(Some(index.join(format!("{}.signs", fingerprint.finish()))))
+    }
+
+    fn sign_records(
+        &self,
+        task: &Task,
+        signed: &mut Signed,
+        take: &mut dyn FnMut(u32, &SignedDocument<'_>, &mut Signed) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut signer = Signer::new(&self.job.settings);
         let mut bands = Vec::new();
-        let mut signed = Signed::default();
         let mut document = 0u32;
         for part in task {
             let first = document;
             self.read(*part, &mut |record| {
                 match record {
                     Ok(record) => {
-                        let exact = signer.sign_into(&record.text, self.shingle(&record.text), &mut bands);
-                        collector.push(document, exact, &bands)?;
-                        signed.text_bytes += record.text.len() as u64;
+                        let exact = match self.job.settings.near {
+                            true => signer.sign_into(&record.text, self.shingle(&record.text), &mut bands),
+                            false => signer.digest(&record.text),
+                        };
+                        let url = record.url.as_deref().and_then(dedup::canonical_url);
+                        let it = SignedDocument {
+                            exact,
+                            url: url.map(|url| Digest::of(url.as_bytes())),
+                            bands: &bands,
+                            language: record.counted_language(),
+                            text_bytes: record.text.len() as u64,
+                            id: &record.id,
+                        };
+                        take(document, &it, signed)?;
                     }
                     Err(fault) => {
                         signed.failed.push(document);
@@ -377,8 +555,31 @@ impl Run<'_> {
             let bytes = self.files[part.0].splits[part.1].bytes;
             self.job.progress.advance(bytes, u64::from(document - first), 0);
         }
-        collector.finish()?;
-        Ok(signed)
+        Ok(())
+    }
+
+    /// The kinds of removals that these settings have.
+    fn steps(&self) -> impl Iterator<Item = &'static str> {
+        let Settings { exact, url, near, .. } = self.job.settings;
+        let steps = [("exact", exact), ("url", url != UrlRule::Off), ("near", near)];
+        steps.into_iter().filter(|(_, is_on)| *is_on).map(|(step, _)| step)
+    }
+
+    /// Kept documents that stand for more than themselves.
+    fn cluster_shapes(&self, removals: &[Removal], ranges: &[Range<u32>]) -> Vec<ClusterShape> {
+        let source = |document: u32| {
+            // Files without records share their place with the next one.
+            let file = ranges.partition_point(|range| range.end <= document);
+            self.files[file.min(self.files.len() - 1)].root
+        };
+        let mut members = Vec::with_capacity(removals.len() * 2);
+        for removal in removals {
+            members.push((removal.kept, source(removal.removed)));
+        }
+        members.sort_unstable();
+        let kept: Vec<u32> = members.chunk_by(|a, b| a.0 == b.0).map(|same| same[0].0).collect();
+        members.extend(kept.into_iter().map(|kept| (kept, source(kept))));
+        guard::shapes(&mut members)
     }
 
     fn take_evidence(
@@ -400,10 +601,12 @@ impl Run<'_> {
                         true => comparer.evidence(&record.text, self.shingle(&record.text)),
                         false => Evidence::default(),
                     };
+                    let language = record.counted_language();
                     let name = Name {
                         id: record.id.into_owned(),
                         source: record.origin.container.source.clone(),
                         locator: record.origin.locator(),
+                        language,
                         text_bytes: record.text.len() as u64,
                     };
                     writer.push(document, &name, &evidence)?;
@@ -434,17 +637,17 @@ impl Run<'_> {
 
     /// Copies the rows of one file that stay. A parquet file of which none stays has no copy: it may be one that cannot be
     /// read.
-    fn copy(&self, number: usize, range: &Range<u32>, gone: &Gone<'_>) -> Result<Option<FileRecord>, Error> {
+    fn copy(&self, number: usize, range: &Range<u32>, gone: &Gone<'_>) -> Result<Option<Copied>, Error> {
         let file = &self.files[number];
         let name = format!("survivors/{}", file.name);
         let to = self.job.out.join(&name);
         let mut rows = gone.rows(range.start);
-        let record = if file.input.format == Format::Parquet {
+        let copied = if file.input.format == Format::Parquet {
             let mut sizes = gone.rows(range.start);
             if range.clone().all(|_| sizes.next().is_none()) {
                 return Ok(None);
             }
-            store::copy_rows(&file.input.path, &to, name, &mut |_| rows.next())?
+            store::copy_rows(&file.input.path, &to, name, range.len() as u64, &mut |_| rows.next())?
         } else {
             let mut lines = LinesWriter::create(&to)?;
             let mut result = Ok(());
@@ -458,10 +661,12 @@ impl Run<'_> {
                 })?;
             }
             result?;
-            lines.finish(name)?
+            Copied::File(lines.finish(name)?)
         };
-        self.job.progress.advance(file.input.bytes, 0, record.rows);
-        Ok(Some(record))
+        if let Copied::File(record) = &copied {
+            self.job.progress.advance(file.input.bytes, 0, record.rows);
+        }
+        Ok(Some(copied))
     }
 }
 
@@ -535,20 +740,19 @@ impl GoneRows<'_> {
     }
 }
 
-/// Kept documents and for how many each stands.
-type Sizes = Vec<(u32, u32)>;
-
-/// Kept documents that stand for more than themselves, with how many, ascending; and the largest by name.
-fn clusters(removals: &[Removal], store: &EvidenceStore) -> Result<(Sizes, Vec<Cluster>), Error> {
-    let mut kept: Vec<u32> = removals.iter().map(|removal| removal.kept).collect();
-    kept.sort_unstable();
-    let sizes: Vec<(u32, u32)> = kept.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u32 + 1)).collect();
-    let mut largest = sizes.clone();
-    largest.sort_unstable_by_key(|(kept, size)| (Reverse(*size), *kept));
-    largest.truncate(LARGEST);
-    let named = |(kept, size): (u32, u32)| Ok(Cluster { kept: store.name(kept)?.id, documents: u64::from(size) });
-    let largest: Result<Vec<Cluster>, Error> = largest.into_iter().map(named).collect();
-    Ok((sizes, largest?))
+/// The largest clusters by the name of the kept document.
+fn largest_clusters(shapes: &[ClusterShape], store: &EvidenceStore) -> Result<Vec<Cluster>, Error> {
+    let mut largest: Vec<&ClusterShape> = Vec::new();
+    for shape in shapes {
+        let place = largest
+            .partition_point(|other| (Reverse(other.documents), other.kept) < (Reverse(shape.documents), shape.kept));
+        if place < LARGEST {
+            largest.insert(place, shape);
+            largest.truncate(LARGEST);
+        }
+    }
+    let named = |shape: &ClusterShape| Ok(Cluster { kept: store.name(shape.kept)?.id, documents: shape.documents });
+    largest.into_iter().map(named).collect()
 }
 
 impl Count {
@@ -617,7 +821,7 @@ struct RefusedLine<'a> {
 
 /// Writes a refused pair with the names of its documents.
 fn write_refused(refusal: &Refusal, store: &EvidenceStore, pairs: &mut Pairs) -> Result<(), Error> {
-    let reason = if refusal.is_template { "template" } else { "less_similar" };
+    let reason = refusal.reason.as_str();
     let document = store.name(refusal.document)?.in_tables(refusal.document);
     let kept = store.name(refusal.kept)?.in_tables(refusal.kept);
     store::push_refused(&mut pairs.rows, &document, &kept, refusal.similarity, reason);
@@ -631,11 +835,10 @@ fn write_refused(refusal: &Refusal, store: &EvidenceStore, pairs: &mut Pairs) ->
     })
 }
 
-/// Writes a removal with the names of its documents, and gives the bytes of the removed text.
-fn write_removal(removal: &Removal, store: &EvidenceStore, pairs: &mut Pairs) -> Result<u64, Error> {
-    let removed = store.name(removal.removed)?;
-    let text_bytes = removed.text_bytes;
-    let (removed, kept) = (removed.in_tables(removal.removed), store.name(removal.kept)?.in_tables(removal.kept));
+/// Writes a removal with the names of its documents, and gives that of the removed one.
+fn write_removal(removal: &Removal, store: &EvidenceStore, pairs: &mut Pairs) -> Result<Name, Error> {
+    let gone = store.name(removal.removed)?;
+    let (removed, kept) = (gone.clone().in_tables(removal.removed), store.name(removal.kept)?.in_tables(removal.kept));
     let kind = removal.kind.as_str();
     store::push_duplicate(&mut pairs.rows, &removed, &kept, removal.similarity, kind);
     pairs.add(&DuplicateLine {
@@ -646,5 +849,5 @@ fn write_removal(removal: &Removal, store: &EvidenceStore, pairs: &mut Pairs) ->
         removed_locator: &removed.locator,
         kept_locator: &kept.locator,
     })?;
-    Ok(text_bytes)
+    Ok(gone)
 }

@@ -25,6 +25,11 @@ pub enum Error {
     /// A bug: some record was counted twice or not at all.
     #[error("task {task} read {read} records but accounts for {counted}; please report this")]
     Unaccounted { task: String, read: u64, counted: u64 },
+    /// The guard was told to stop.
+    #[error("removing the duplicates was stopped, since it looks like a mistake; see duplicates/ for who repeats whom, \
+        then set other limits, or none to stop at:\n{}",
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Guard { findings: Vec<store::Finding> },
     /// Documents are numbered with 32 bits.
     #[error("there are {documents} documents, and at most {} can be compared in one run", u32::MAX)]
     TooManyDocuments { documents: u64 },

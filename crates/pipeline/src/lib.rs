@@ -20,27 +20,33 @@ mod deduplicate;
 mod duplicates;
 mod error;
 mod explain;
+mod fate;
 mod fingerprint;
+mod guard;
 mod judge;
 mod matching;
 mod pages;
 mod pipeline_file;
 mod plan;
+mod preference;
 mod progress;
 mod shards;
+mod signature_index;
 mod sorted_runs;
 
 pub use build::{Build, Summary, build, work};
 pub use check::check_folder;
 pub use configuration::{Configuration, Needs, Overrides};
-pub use dedup::{Settings as DuplicateSettings, Templates};
+pub use dedup::{Criterion, Guard, Settings as DuplicateSettings, Templates, UrlRule};
 pub use deduplicate::{Cluster, Count, Deduplicated, Deduplication, deduplicate, words_are_parted};
 pub use error::Error;
 pub use explain::{Explainer, Explanation, FoundKeyword};
+pub use fate::{Fate, FateVerdict, Rejection, Relation, fate};
 pub use pages::{ExtractedPage, extract_pages};
 pub use pipeline_file::Expectation;
 pub use plan::{Plan, Task, TaskState};
 pub use progress::{Progress, Silent};
+pub use store::Finding;
 
 /// The columns of every table that a build writes, one a line.
 pub fn schema_text() -> String {

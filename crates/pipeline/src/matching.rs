@@ -6,19 +6,21 @@
 //!    not looked at again.
 //! 4. [`decide`] judges document by document in the order of preference.
 //!
-//! Held in memory besides what `--memory` gives to sorting: 4 bytes a document, 16 a document concerned, 24 a removal.
+//! Held in memory besides what `--memory` gives to sorting: 4 bytes a document, 16 a document concerned, 24 a removal; 8
+//! bytes more a document where a rule of preference is to be sorted by.
 
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use dedup::{Decider, Evidence, Refusal, Removal, Settings};
-use document::Digest;
+use dedup::{Decider, Evidence, Proposal, Refusal, Removal, Settings};
+use document::{Digest, LanguageCode};
 use store::DocumentName;
 
 use crate::{
     Error,
+    preference::Order,
     sorted_runs::{Budget, Collector, ScratchFile, SortedRuns},
 };
 
@@ -57,6 +59,11 @@ impl Space {
         self.memory / 4 / self.jobs.max(1) as u64
     }
 
+    /// A sixteenth is for the keys of preference, shared by the jobs.
+    pub fn of_keys(&self) -> usize {
+        (self.memory / 16 / self.jobs.max(1) as u64) as usize
+    }
+
     /// A sixteenth is for reading sorted runs.
     fn of_merge(&self) -> u64 {
         self.memory / 16
@@ -75,40 +82,54 @@ pub(crate) struct Signatures<'b> {
     space: &'b Space,
     budget: &'b Budget,
     digests: SortedRuns<'b>,
+    urls: SortedRuns<'b>,
     bands: SortedRuns<'b>,
+}
+
+/// What a document leaves behind to be found by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Signs<'a> {
+    pub exact: Option<Digest>,
+    /// Of the canonical address.
+    pub url: Option<Digest>,
+    pub bands: &'a [u64],
 }
 
 impl<'b> Signatures<'b> {
     pub fn new(space: &'b Space, budget: &'b Budget) -> Result<Signatures<'b>, Error> {
         let digests = SortedRuns::new(space.folder.join("digests"), budget)?;
+        let urls = SortedRuns::new(space.folder.join("urls"), budget)?;
         let bands = SortedRuns::new(space.folder.join("bands"), budget)?;
-        Ok(Signatures { space, budget, digests, bands })
+        Ok(Signatures { space, budget, digests, urls, bands })
     }
 
     /// Collects the signatures of one task, whose documents are numbered from 0.
     pub fn collector(&self, task: usize) -> SignatureCollector<'_, 'b> {
         let memory = self.space.of_collector();
         SignatureCollector {
-            digests: self.digests.collector(task, memory / 8),
+            digests: self.digests.collector(task, memory / 16),
+            urls: self.urls.collector(task, memory / 16),
             bands: self.bands.collector(task, memory / 8 * 7),
         }
     }
 
     /// Finds what has to be compared. `starts[task]` is the number of a task's first document.
-    pub fn propose(mut self, starts: &[u32], documents: u32) -> Result<Proposed<'b>, Error> {
+    pub fn propose(mut self, starts: &[u32], documents: u32, order: Order) -> Result<Proposed<'b>, Error> {
         let memory = self.space.of_merge();
         let mut involved = Bits::new(documents);
         let mut is_copy = Bits::new(documents);
         let mut copies = Vec::new();
         self.digests.merged(starts, memory)?.each_group(&mut |_, same| {
-            if let [first, others @ ..] = same
-                && !others.is_empty()
-            {
-                involved.set(*first);
-                for copy in others {
-                    involved.set(*copy);
-                    is_copy.set(*copy);
-                    copies.push((*copy, *first));
+            if same.len() < 2 {
+                return Ok(());
+            }
+            let first = same.iter().map(|document| order.place(*document)).min().unwrap_or_default();
+            for document in same {
+                involved.set(*document);
+                let copy = order.place(*document);
+                if copy != first {
+                    is_copy.set(copy);
+                    copies.push((copy, first));
                 }
             }
             Ok(())
@@ -118,43 +139,64 @@ impl<'b> Signatures<'b> {
         let mut pairs = SortedRuns::new(self.space.folder.join("pairs"), self.budget)?;
         let mut collector = pairs.collector(0, self.space.of_collector() * self.space.jobs as u64);
         let mut group = Vec::new();
-        self.bands.merged(starts, memory)?.each_group(&mut |_, same| {
-            // Copies go with the first of their kind.
-            group.clear();
-            group.extend(same.iter().copied().filter(|document| !is_copy.has(*document)));
-            let mut failed = Ok(());
-            dedup::propose(&group, &mut |later, earlier| {
-                if failed.is_ok() {
-                    failed = collector.push(u128::from(later), earlier);
+        for (proposal, signs) in [(Proposal::Url, &mut self.urls), (Proposal::Band, &mut self.bands)] {
+            signs.merged(starts, memory)?.each_group(&mut |_, same| {
+                if same.len() < 2 {
+                    return Ok(());
                 }
-            });
-            failed
-        })?;
+                // Copies go with the first of their kind.
+                group.clear();
+                group.extend(same.iter().map(|document| order.place(*document)).filter(|place| !is_copy.has(*place)));
+                group.sort_unstable();
+                let mut failed = Ok(());
+                dedup::propose(&group, &mut |later, earlier| {
+                    if failed.is_ok() {
+                        failed = collector.push(pair_key(later, proposal), earlier);
+                    }
+                });
+                failed
+            })?;
+        }
         collector.flush()?;
         drop(collector);
-        drop(self.bands);
+        drop((self.urls, self.bands));
         let mut compared = Bits::new(documents);
-        pairs.merged(&[0], memory)?.each_group(&mut |later, earlier| {
-            for document in earlier.iter().copied().chain([later as u32]) {
+        pairs.merged(&[0], memory)?.each_group(&mut |key, earlier| {
+            for place in earlier.iter().copied().chain([later_of(key).0]) {
+                let document = order.document(place);
                 involved.set(document);
                 compared.set(document);
             }
             Ok(())
         })?;
-        Ok(Proposed { documents, copies, pairs, involved, compared, memory })
+        Ok(Proposed { documents, order, copies, pairs, involved, compared, memory })
     }
+}
+
+/// The key of a pair: the later document, first its pairs of one address, then those that share a band.
+fn pair_key(later: u32, proposal: Proposal) -> u128 {
+    u128::from(later) << 1 | u128::from(proposal == Proposal::Band)
+}
+
+fn later_of(key: u128) -> (u32, Proposal) {
+    ((key >> 1) as u32, if key & 1 == 1 { Proposal::Band } else { Proposal::Url })
 }
 
 /// Collects the signatures of one task.
 pub(crate) struct SignatureCollector<'r, 'b> {
     digests: Collector<'r, 'b>,
+    urls: Collector<'r, 'b>,
     bands: Collector<'r, 'b>,
 }
 
 impl SignatureCollector<'_, '_> {
-    pub fn push(&mut self, document: u32, exact: Digest, bands: &[u64]) -> Result<(), Error> {
-        self.digests.push(exact.0 >> (128 - DIGEST_BITS), document)?;
-        for (band, hash) in bands.iter().enumerate() {
+    pub fn push(&mut self, document: u32, signs: Signs<'_>) -> Result<(), Error> {
+        for (digest, collector) in [(signs.exact, &mut self.digests), (signs.url, &mut self.urls)] {
+            if let Some(digest) = digest {
+                collector.push(digest.0 >> (128 - DIGEST_BITS), document)?;
+            }
+        }
+        for (band, hash) in signs.bands.iter().enumerate() {
             self.bands.push((band as u128) << BAND_BITS | u128::from(hash >> (64 - BAND_BITS)), document)?;
         }
         Ok(())
@@ -163,6 +205,7 @@ impl SignatureCollector<'_, '_> {
     /// To be called after the task's last document.
     pub fn finish(mut self) -> Result<(), Error> {
         self.digests.flush()?;
+        self.urls.flush()?;
         self.bands.flush()
     }
 }
@@ -170,9 +213,10 @@ impl SignatureCollector<'_, '_> {
 /// What has to be compared.
 pub(crate) struct Proposed<'b> {
     documents: u32,
-    /// Each exact copy and the first document with that text, in the order of the copies.
+    order: Order,
+    /// Each exact copy and the first document with that text by their places in the order of preference, which is theirs.
     copies: Vec<(u32, u32)>,
-    /// Later document, and the earlier ones that it is to be compared with.
+    /// Later document, and the earlier ones that it is to be compared with, by their places too.
     pairs: SortedRuns<'b>,
     /// The documents that a removal or comparison may name.
     pub involved: Bits,
@@ -209,6 +253,7 @@ pub(crate) struct Name {
     pub id: String,
     pub source: String,
     pub locator: String,
+    pub language: LanguageCode,
     pub text_bytes: u64,
 }
 
@@ -286,6 +331,7 @@ impl EvidenceStore {
             id: text(entry.id),
             source: text(entry.source),
             locator: text(entry.locator),
+            language: LanguageCode::parse(&text(entry.language)).unwrap_or(LanguageCode::UNDETERMINED),
             text_bytes: entry.text_bytes,
         })
     }
@@ -296,6 +342,7 @@ struct Stored<'a> {
     id: &'a [u8],
     source: &'a [u8],
     locator: &'a [u8],
+    language: &'a [u8],
     text_bytes: u64,
     evidence: &'a [u8],
 }
@@ -308,16 +355,16 @@ fn split(bytes: &[u8]) -> Option<Stored<'_>> {
         rest = behind;
         Some(text)
     };
-    let (id, source, locator) = (text()?, text()?, text()?);
-    Some(Stored { id, source, locator, text_bytes: u64::from_le_bytes(*text_bytes), evidence: rest })
+    let (id, source, locator, language) = (text()?, text()?, text()?, text()?);
+    Some(Stored { id, source, locator, language, text_bytes: u64::from_le_bytes(*text_bytes), evidence: rest })
 }
 
 impl EvidenceWriter<'_> {
     pub fn push(&mut self, document: u32, name: &Name, evidence: &Evidence) -> Result<(), Error> {
         let start = self.bytes.len();
-        let Name { id, source, locator, text_bytes } = name;
+        let Name { id, source, locator, language, text_bytes } = name;
         self.bytes.extend(text_bytes.to_le_bytes());
-        for text in [id, source, locator] {
+        for text in [id, source, locator, language.as_str()] {
             self.bytes.extend((text.len() as u32).to_le_bytes());
             self.bytes.extend(text.as_bytes());
         }
@@ -354,9 +401,15 @@ pub(crate) fn decide(
     proposed.copies.iter().for_each(|(copy, first)| decider.copy(*copy, *first));
     let mut removals = Vec::new();
     let mut buffer = Vec::new();
-    let mut fetch = |document: u32| evidence.evidence(document, &mut buffer);
-    proposed.pairs.merged(&[0], proposed.memory)?.each_group(&mut |later, earlier| {
-        removals.extend(decider.judge(later as u32, earlier, &mut fetch, refused)?);
+    let order = &proposed.order;
+    let mut fetch = |place: u32| evidence.evidence(order.document(place), &mut buffer);
+    let mut refuse = |refusal: Refusal| {
+        let (document, kept) = (order.document(refusal.document), order.document(refusal.kept));
+        refused(Refusal { document, kept, ..refusal })
+    };
+    proposed.pairs.merged(&[0], proposed.memory)?.each_group(&mut |key, earlier| {
+        let (later, proposal) = later_of(key);
+        removals.extend(decider.judge(later, earlier, proposal, &mut fetch, &mut refuse)?);
         Ok(())
     })?;
     let near = removals.len();
@@ -364,6 +417,9 @@ pub(crate) fn decide(
         let of_first = removals[..near].binary_search_by_key(first, |removal| removal.removed).ok();
         let of_first = of_first.map(|place| removals[place]);
         removals.push(decider.removal_of_copy(*copy, *first, of_first.as_ref()));
+    }
+    for removal in &mut removals {
+        (removal.removed, removal.kept) = (order.document(removal.removed), order.document(removal.kept));
     }
     removals.sort_unstable_by_key(|removal| removal.removed);
     Ok(removals)

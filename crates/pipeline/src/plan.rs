@@ -166,7 +166,7 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
     let mut fingerprint = Fingerprint::of("judge")
         .with_json(&source.description)
         .with(configuration.stages_digest)
-        .with_json(&configuration.duplicates)
+        .with_json(&configuration.duplicates.as_ref().map(dedup::Settings::of_signatures))
         .with_json(&configuration.rejected);
     for code in &task.languages {
         let digest = configuration.language(*code).map(|language| language.digest.to_string());

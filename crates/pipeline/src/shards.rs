@@ -1,16 +1,16 @@
 //! Pass 2: survivors that repeat nothing, by language in the order of the plan, cut by tokens into
 //! `corpus/LANGUAGE/part-00000.parquet`.
 
-use std::path::Path;
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use arrow_array::BooleanArray;
 use arrow_select::filter::filter_record_batch;
-use document::{Digest, LanguageCode};
+use document::{Digest, Hasher, LanguageCode};
 use store::{Entry, Histograms, Ledger, Table, TableReader, TableWriter};
 
 use crate::{
     Configuration, Error,
-    duplicates::{Removed, Survivors},
+    duplicates::{self, Removed, Survivors},
     fingerprint::Fingerprint,
     judge::SURVIVORS,
 };
@@ -29,54 +29,92 @@ pub(crate) struct Shard {
     pub bytes: u64,
 }
 
-/// The rows of one shard that come from one task.
+/// The rows of one shard that come from one task: those of the shard's language that are not removed, within a range.
 struct Piece {
     task: usize,
-    /// Row in the task's survivors, and cluster size.
-    rows: Vec<(usize, u64)>,
+    /// Number of the task's first survivor.
+    first: usize,
+    rows: Range<usize>,
+    /// Of the rows and their cluster sizes.
+    digest: Digest,
+}
+
+/// A shard of a language on the way.
+#[derive(Default)]
+struct Open {
+    shards: Vec<Shard>,
+    tokens: u64,
+    rows: Hasher,
+}
+
+impl Open {
+    /// Ends the piece that was begun last.
+    fn end_piece(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        if let Some(piece) = self.shards.last_mut().and_then(|shard| shard.pieces.last_mut()) {
+            piece.digest = rows.finish();
+        }
+    }
 }
 
 /// Cuts the corpus into shards: a shard ends with the document that brings it to `shard_tokens`.
-pub(crate) fn cut(configuration: &Configuration, survivors: &Survivors, removed: &Removed) -> Vec<Shard> {
+pub(crate) fn cut(
+    configuration: &Configuration,
+    out: &Path,
+    entries: &[Entry],
+    survivors: &Survivors,
+    removed: &Removed,
+) -> Result<Vec<Shard>, Error> {
     let mut in_plan_order =
         survivors.tasks.iter().enumerate().map(|(place, (task, _))| (*task, place)).collect::<Vec<_>>();
     in_plan_order.sort_unstable();
-    let mut shards: Vec<Shard> = Vec::new();
-    for language in configuration.languages.iter().map(|language| language.code) {
-        let (mut number, mut tokens) = (0, configuration.shard_tokens);
-        for (task, place) in &in_plan_order {
-            let first = survivors.tasks[*place].1;
-            for document in survivors.range(*place) {
-                let (own_language, size) = survivors.rows[document];
-                if own_language != language || removed.rules.contains_key(&document) {
-                    continue;
-                }
-                if tokens >= configuration.shard_tokens {
-                    let path = format!("corpus/{language}/part-{number:05}.parquet");
-                    shards.push(Shard { language, path, pieces: Vec::new(), documents: 0, bytes: 0 });
-                    (number, tokens) = (number + 1, 0);
-                }
-                tokens += size.tokens;
-                let shard = shards.last_mut().expect("a shard was begun");
-                shard.documents += 1;
-                shard.bytes += size.bytes;
-                if shard.pieces.last().is_none_or(|piece| piece.task != *task) {
-                    shard.pieces.push(Piece { task: *task, rows: Vec::new() });
-                }
-                let cluster_size = removed.cluster_sizes.get(&document).copied().unwrap_or(1);
-                let piece = shard.pieces.last_mut().expect("a piece was begun");
-                piece.rows.push((document - first, cluster_size));
+    let mut languages: BTreeMap<LanguageCode, Open> = BTreeMap::new();
+    for (task, place) in in_plan_order {
+        let first = survivors.tasks[place].1;
+        let mut gone = removed.within(survivors.range(place)).iter().peekable();
+        let mut row = 0;
+        duplicates::each_size(out, &entries[task], &mut |language, size| {
+            let own = row;
+            row += 1;
+            if gone.next_if(|(document, _)| *document as usize == first + own).is_some() {
+                return;
             }
+            let open = languages.entry(language).or_default();
+            if open.shards.is_empty() || open.tokens >= configuration.shard_tokens {
+                open.end_piece();
+                let path = format!("corpus/{language}/part-{:05}.parquet", open.shards.len());
+                open.shards.push(Shard { language, path, pieces: Vec::new(), documents: 0, bytes: 0 });
+                open.tokens = 0;
+            }
+            if open.shards.last().and_then(|shard| shard.pieces.last()).is_none_or(|piece| piece.task != task) {
+                open.end_piece();
+                let shard = open.shards.last_mut().expect("a shard was begun");
+                shard.pieces.push(Piece { task, first, rows: own..own, digest: Digest(0) });
+            }
+            open.tokens += size.tokens;
+            let shard = open.shards.last_mut().expect("a shard was begun");
+            shard.documents += 1;
+            shard.bytes += size.bytes;
+            shard.pieces.last_mut().expect("a piece was begun").rows.end = own + 1;
+            open.rows.update(&(own as u64).to_le_bytes());
+            open.rows.update(&removed.cluster_size(first + own).to_le_bytes());
+        })?;
+    }
+    let mut shards = Vec::new();
+    for language in &configuration.languages {
+        if let Some(mut open) = languages.remove(&language.code) {
+            open.end_piece();
+            shards.append(&mut open.shards);
         }
     }
-    shards
+    Ok(shards)
 }
 
 /// The fingerprint of a shard: its name, and exactly which rows of which files it has.
 pub(crate) fn fingerprint(configuration: &Configuration, shard: &Shard, entries: &[Entry]) -> Digest {
     let mut fingerprint = Fingerprint::of(PASS).with(&shard.path).with_json(&configuration.tokenizer);
     for piece in &shard.pieces {
-        fingerprint = fingerprint.with(entries[piece.task].files[SURVIVORS].digest).with_json(&piece.rows);
+        fingerprint = fingerprint.with(entries[piece.task].files[SURVIVORS].digest).with(piece.digest);
     }
     fingerprint.finish()
 }
@@ -89,6 +127,7 @@ pub(crate) fn run(
     out: &Path,
     shard: &Shard,
     entries: &[Entry],
+    (survivors, removed): (&Survivors, &Removed),
     fingerprint: Digest,
 ) -> Result<Entry, Error> {
     let table = Table::Documents { token_ids: configuration.token_ids };
@@ -97,15 +136,18 @@ pub(crate) fn run(
     let mut writer = TableWriter::create(&out.join(&shard.path), table, &metadata)?;
     for piece in &shard.pieces {
         let path = out.join(&entries[piece.task].files[SURVIVORS].path);
-        let mut wanted = piece.rows.iter().copied().peekable();
+        let wanted = |row: usize| {
+            let number = piece.first + row;
+            piece.rows.contains(&row) && survivors.language(number) == shard.language && !removed.has(number)
+        };
         let mut first = 0;
         for batch in TableReader::open(&path, None)? {
             let batch = batch?;
             let (mut mask, mut sizes) = (Vec::with_capacity(batch.num_rows()), Vec::new());
             for row in first..first + batch.num_rows() {
-                let found = wanted.next_if(|(wanted, _)| *wanted == row);
-                mask.push(found.is_some());
-                sizes.extend(found.map(|(_, size)| size));
+                let is_wanted = wanted(row);
+                mask.push(is_wanted);
+                sizes.extend(is_wanted.then(|| removed.cluster_size(piece.first + row)));
             }
             first += batch.num_rows();
             if !sizes.is_empty() {
@@ -113,7 +155,7 @@ pub(crate) fn run(
                 let rows = filter_record_batch(&batch, &BooleanArray::from(mask)).map_err(wrong)?;
                 writer.write(&store::with_cluster_sizes(&rows, sizes).map_err(wrong)?)?;
             }
-            if wanted.peek().is_none() {
+            if first >= piece.rows.end {
                 break;
             }
         }

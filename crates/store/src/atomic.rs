@@ -83,6 +83,15 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
     file.commit().map(|_| ())
 }
 
+/// Writes a file of these bytes.
+/// # Errors
+/// Fails if the file cannot be written.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes).map_err(Error::io(path))?;
+    file.commit().map(|_| ())
+}
+
 /// Reads a value from JSON, or nothing if there is no file.
 /// # Errors
 /// Fails if the file cannot be read or is not of this form.

@@ -14,17 +14,19 @@ mod rows;
 mod schema;
 mod table;
 
-pub use atomic::{FileRecord, digest_of_file, place, read_json, remove_others, remove_temporary, write_json};
+pub use atomic::{
+    FileRecord, digest_of_file, place, read_json, remove_others, remove_temporary, write_bytes, write_json,
+};
 pub use error::Error;
 pub use histogram::{Histogram, Histograms};
 pub use ledger::{Entry, Ledger};
 pub use lines::LinesWriter;
 pub use lock::FolderLock;
-pub use manifest::{Composition, InputRecord, Manifest, SourceRecord};
+pub use manifest::{Composition, Finding, InputRecord, Manifest, SourceRecord};
 pub use rows::Rows;
 pub use schema::{
-    BAND_COLUMNS, DocumentName, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, push_document, push_duplicate,
-    push_duplicate_as_rejected, push_fault, push_refused, push_rejected, push_signature, sizes, strings, text_form,
-    with_cluster_sizes,
+    BAND_COLUMNS, DocumentName, DuplicateRow, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, floats,
+    push_document, push_duplicate, push_duplicate_as_rejected, push_fault, push_refused, push_rejected, push_signature,
+    sizes, strings, text_form, with_cluster_sizes,
 };
-pub use table::{TableReader, TableWriter, copy_rows};
+pub use table::{Copied, TableReader, TableWriter, copy_rows};

@@ -26,8 +26,31 @@ pub struct Manifest {
     /// How far rejected documents were from their limits, by language and rule: documents for each bin of value / limit.
     pub histogram_edges: Vec<f64>,
     pub histograms: Histograms,
+    /// What the guard against wiping out found.
+    #[serde(default)]
+    pub guard: Vec<Finding>,
     /// Files under `corpus/`, `rejected/` and `duplicates/`.
     pub files: Vec<FileRecord>,
+}
+
+/// Something that looks like a mistake rather than like duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The setting of `[duplicates.guard]` that was passed.
+    pub rule: String,
+    /// What it was found of.
+    pub subject: String,
+    pub value: f64,
+    pub limit: f64,
+    /// Documents that go.
+    pub documents: u64,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Finding { rule, subject, value, limit, documents } = self;
+        write!(formatter, "{subject}: {rule} is {value:.4}, over {limit}; {documents} documents go")
+    }
 }
 
 /// One input file.

@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array, cast::AsArray, types::UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array,
+    cast::AsArray,
+    types::{Float64Type, UInt64Type},
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use document::{Digest, Document, Fault, LanguageCode, Reason, Tally};
@@ -380,13 +384,44 @@ pub fn push_duplicate_as_rejected(
     ]);
 }
 
-/// Number of the removed document, number of the kept one, and kind, for each pair of a batch that `TableReader` read.
+/// A row of the table `Duplicates`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuplicateRow {
+    /// Number of the removed document.
+    pub removed: u64,
+    pub removed_id: String,
+    pub removed_source: String,
+    /// Number of the kept one.
+    pub kept: u64,
+    pub kept_id: String,
+    pub kept_source: String,
+    pub similarity: f64,
+    pub kind: String,
+}
+
+/// The pairs of a batch that `TableReader` read.
 /// # Errors
 /// Fails if the batch is not of the table `Duplicates`.
-pub fn duplicates(batch: &RecordBatch) -> Result<Vec<(u64, u64, String)>, String> {
+pub fn duplicates(batch: &RecordBatch) -> Result<Vec<DuplicateRow>, String> {
     let (removed, kept) = (integers(batch, "removed_number")?, integers(batch, "kept_number")?);
-    let kinds = strings(batch, "kind")?;
-    Ok(kinds.enumerate().map(|(row, kind)| (removed.value(row), kept.value(row), kind.to_owned())).collect())
+    let (removed_ids, kept_ids) = (strings(batch, "removed_id")?, strings(batch, "kept_id")?);
+    let (removed_sources, kept_sources) = (strings(batch, "removed_source")?, strings(batch, "kept_source")?);
+    let similarities: Vec<f64> = floats(batch, "similarity")?.collect();
+    let names = removed_ids.zip(kept_ids).zip(removed_sources.zip(kept_sources)).zip(strings(batch, "kind")?);
+    let row = |(row, (((removed_id, kept_id), (removed_source, kept_source)), kind)): (usize, (_, &str))| {
+        let own = |text: &str| text.to_owned();
+        DuplicateRow {
+            removed: removed.value(row),
+            removed_id: own(removed_id),
+            removed_source: own(removed_source),
+            kept: kept.value(row),
+            kept_id: own(kept_id),
+            kept_source: own(kept_source),
+            similarity: similarities[row],
+            kind: own(kind),
+        }
+    };
+    Ok(names.enumerate().map(row).collect())
 }
 
 /// A batch of documents with other cluster sizes: one number a row.
@@ -417,6 +452,14 @@ pub(crate) fn kept_rows(batch: &RecordBatch, sizes: &[Option<u64>]) -> Result<Re
     let mut columns: Vec<ArrayRef> = schema.fields()[..schema.fields().len() - 1].iter().filter_map(own).collect();
     columns.push(Arc::new(UInt64Array::from(sizes.iter().copied().flatten().collect::<Vec<u64>>())));
     RecordBatch::try_new(schema, columns)
+}
+
+/// A column of numbers of a batch of ours, by name.
+/// # Errors
+/// Fails if there is no such column.
+pub fn floats<'a>(batch: &'a RecordBatch, name: &str) -> Result<impl Iterator<Item = f64> + 'a, String> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+    Ok(column.ok_or_else(|| format!("column {name:?} of numbers is missing"))?.values().iter().copied())
 }
 
 /// A string column of a batch of ours, by name.

@@ -1,6 +1,11 @@
 //! Parquet files as sequences of record batches, written deterministically and atomically.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use arrow_array::RecordBatch;
 use parquet::{
@@ -116,17 +121,22 @@ impl Iterator for TableReader {
 
 /// Copies those rows of anybody's parquet file that `wanted` gives a cluster size for, with all their columns, into the
 /// file that will be `to`; the size becomes the column `minhash_cluster_size`. `wanted` is asked for each row in order.
-/// `name` is the new file's path below the output folder.
+/// `name` is the new file's path below the output folder. `rows` is how many rows the file is believed to have.
 /// # Errors
-/// Fails if a row group with wanted rows cannot be read, or the new file not be written.
+/// Fails if the file cannot be opened, or the new file not be written.
 pub fn copy_rows(
     from: &Path,
     to: &Path,
     name: String,
+    rows: u64,
     wanted: &mut dyn FnMut(u64) -> Option<u64>,
-) -> Result<FileRecord, Error> {
+) -> Result<Copied, Error> {
     let open = || File::open(from).map_err(Error::io(from));
-    let metadata = ArrowReaderMetadata::load(&open()?, Default::default()).map_err(Error::parquet(from))?;
+    let file = open()?;
+    let metadata = match decoded(|| ArrowReaderMetadata::load(&file, Default::default())) {
+        Ok(metadata) => metadata,
+        Err(message) => return Ok(Copied::Damaged(vec![(0..rows, message)])),
+    };
     let columns = crate::schema::with_cluster_size_column(metadata.schema());
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(COPY_ZSTD_LEVEL).map_err(Error::parquet(to))?))
@@ -136,6 +146,7 @@ pub fn copy_rows(
     let file = NewFile::create(to)?;
     let mut writer = ArrowWriter::try_new(file, columns, Some(properties.build())).map_err(Error::parquet(to))?;
     let (mut first, mut rows) = (0, 0);
+    let mut damaged = Vec::new();
     for group in 0..metadata.metadata().num_row_groups() {
         let count = u64::try_from(metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
         let mut sizes: Vec<Option<u64>> = (first..first + count).map(&mut *wanted).collect();
@@ -144,9 +155,26 @@ pub fn copy_rows(
             continue;
         }
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone());
-        let batches = builder.with_row_groups(vec![group]).with_batch_size(READ_ROWS).build();
-        for batch in batches.map_err(Error::parquet(from))? {
-            let batch = batch.map_err(Error::arrow(from))?;
+        let mut batches = match decoded(|| builder.with_row_groups(vec![group]).with_batch_size(READ_ROWS).build()) {
+            Ok(batches) => batches,
+            Err(message) => {
+                damaged.push((first - count..first, message));
+                continue;
+            }
+        };
+        loop {
+            let batch = match decoded(|| batches.next().transpose()) {
+                Ok(Some(batch)) => batch,
+                Ok(None) if sizes.is_empty() => break,
+                Ok(None) => {
+                    damaged.push((first - count..first, "the row group ends too early".to_owned()));
+                    break;
+                }
+                Err(message) => {
+                    damaged.push((first - count..first, message));
+                    break;
+                }
+            };
             let rest = sizes.split_off(batch.num_rows().min(sizes.len()));
             let own = std::mem::replace(&mut sizes, rest);
             let kept = crate::schema::kept_rows(&batch, &own).map_err(Error::arrow(from))?;
@@ -154,6 +182,25 @@ pub fn copy_rows(
             writer.write(&kept).map_err(Error::parquet(to))?;
         }
     }
+    if !damaged.is_empty() {
+        return Ok(Copied::Damaged(damaged));
+    }
     let (bytes, digest) = writer.into_inner().map_err(Error::parquet(to))?.commit()?;
-    Ok(FileRecord { path: name, bytes, digest, rows })
+    Ok(Copied::File(FileRecord { path: name, bytes, digest, rows }))
+}
+
+/// What came of copying rows.
+pub enum Copied {
+    File(FileRecord),
+    /// Rows that cannot be copied, since a column of their row group cannot be decoded, and why. No file was written.
+    Damaged(Vec<(Range<u64>, String)>),
+}
+
+/// Runs a part of the `parquet` crate that looks at bytes of others. Some of its assertions panic on them; what is
+/// half-done then is thrown away.
+fn decoded<T, E: std::fmt::Display>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| format!("cannot be decoded: {error}")),
+        Err(_) => Err("cannot be decoded: the parquet decoder gave up".to_owned()),
+    }
 }
