@@ -213,7 +213,7 @@ fn a_rule_tells_who_stays_whatever_is_named_first() {
     for (folder, first) in [("a", 0), ("b", 1)] {
         let document = |seed: usize| {
             let mut words = prose(seed, 100);
-            words.truncate(if (seed + first) % 3 == 0 { 95 } else { 100 });
+            words.truncate(if (seed + first).is_multiple_of(3) { 95 } else { 100 });
             json!({"id": format!("{seed}{folder}"), "text": words.join(" ")})
         };
         workspace.write(&format!("{folder}/x.jsonl"), lines(&(0..60).map(document).collect::<Vec<_>>()));
@@ -297,6 +297,41 @@ fn a_source_that_is_added_later_gives_what_a_run_from_scratch_gives() {
         };
         assert_same(&of("both"), &of("scratch"), "dedup with an index");
     }
+}
+
+#[test]
+fn a_build_obeys_the_guard_and_the_rule_of_preference() {
+    let workspace = Workspace::new();
+    workspace.build("by-rank", 2).ended(0);
+    let by_rank = rows(&workspace.path("by-rank/duplicates/part-00000.parquet"));
+    let similarity = "min_similarity = 0.7\n";
+    let ruled = "min_similarity = 0.7\nprefer = [\"length\", \"id\"]\n";
+    workspace.edit("pipelines/sample.toml", similarity, ruled);
+    workspace.build("by-length", 2).ended(0);
+    workspace.run(&["verify", "by-length"]).ended(0);
+    let by_length = rows(&workspace.path("by-length/duplicates/part-00000.parquet"));
+    assert!(!by_length.is_empty() && by_length != by_rank);
+    // Of equal texts, which are as long as each other, the lower id stays.
+    let exact: Vec<_> = by_length.iter().filter(|pair| text(pair, "kind") == "exact").collect();
+    assert!(!exact.is_empty() && exact.iter().all(|pair| text(pair, "kept_id") < text(pair, "removed_id")));
+
+    let guarded = "[duplicates.guard]\nmax_removed_share = 0.0\nmin_documents = 1\n\n[tasks]\n";
+    workspace.edit("pipelines/sample.toml", "[tasks]\n", guarded);
+    // Another limit runs neither pass 1 nor the barrier again.
+    let ran = workspace.build("by-length", 2).ended(0);
+    assert!(
+        ran.stderr.contains("looks like a mistake") && ran.text().contains("0 of "),
+        "{}{}",
+        ran.stderr,
+        ran.text()
+    );
+    workspace.edit("pipelines/sample.toml", "min_documents = 1\n", "min_documents = 1\nstop = true\n");
+    let stopped = workspace.build("stopped", 2).ended(3);
+    assert!(stopped.stderr.contains("max_removed_share is") && !workspace.path("stopped/manifest.json").exists());
+
+    let gone = text(exact[0], "removed_id");
+    let explained = workspace.run(&["explain", gone, "--out", "by-length"]).ended(0);
+    assert!(explained.text().contains(text(exact[0], "kept_id")), "{}", explained.text());
 }
 
 /// Stored, not compressed: a zstd frame of raw blocks, which needs no encoder here.
