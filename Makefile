@@ -26,7 +26,7 @@ help: ## list the targets
 setup: ## install what is missing on Debian 12, or name it
 	@bash tests/setup/setup.sh
 
-models: setup ## fetch the language-identification model into models/
+models: setup ## fetch models and the libraries that are loaded at run time into models/
 	@python3 tests/setup/fetch_model.py
 
 demo: setup models ## build the program and a small corpus in six languages

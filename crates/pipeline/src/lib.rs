@@ -13,6 +13,7 @@
 //! A task is done when its fingerprint is in the ledger. Resuming after a crash, building again after a change and
 //! sharing the work between machines are all that one rule.
 
+mod books;
 mod build;
 mod check;
 mod configuration;
@@ -34,6 +35,7 @@ mod shards;
 mod signature_index;
 mod sorted_runs;
 
+pub use books::{BookReader, BookSettings, WORKER_COMMAND, language_settings};
 pub use build::{Build, Summary, build, work};
 pub use check::check_folder;
 pub use configuration::{Configuration, Needs, Overrides};

@@ -1,0 +1,43 @@
+//! Books: PDF files, page images and EPUB become text by the page.
+//!
+//! Native code runs in worker processes ([`serve`]), which a [`Pool`] starts, limits and replaces; [`read()`] puts the
+//! questions and makes a [`Book`] of the answers. Everything between is pure: characters become words, words lines and
+//! columns, these paragraphs, whichever engine found them.
+
+/// Rises when a book would be read differently: it is part of the fingerprint of what is built from books.
+pub const VERSION: u32 = 1;
+
+mod cache;
+mod doses;
+mod epub;
+mod furniture;
+mod page_kind;
+mod paragraphs;
+#[cfg(feature = "pdf")]
+mod pdf;
+mod pool;
+#[cfg(feature = "ocr-onnx")]
+mod pp_ocr;
+mod protocol;
+mod raster;
+mod read;
+mod reading_order;
+mod routing;
+mod shape;
+mod signs;
+#[cfg(feature = "ocr")]
+mod tesseract;
+mod trouble;
+mod words;
+mod worker;
+
+pub use cache::Cache;
+pub use doses::Doses;
+pub use page_kind::{KeptOut, PageRule};
+pub use paragraphs::{Paragraph, Role};
+pub use pool::{Limits, Pool};
+pub use protocol::{BookFormat, Engine, Places, has_pp_ocr};
+pub use read::{Book, Engines, Identify, Method, OcrLanguage, Page, PageOutcome, Reading, Words, format_of, read};
+pub use shape::{Area, Column, Line, Shape};
+pub use trouble::Trouble;
+pub use worker::serve;

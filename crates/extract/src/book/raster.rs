@@ -1,0 +1,297 @@
+//! A page as grey pixels, and what makes it easier to read: straightening, turning, enlarging.
+
+use std::io::Cursor;
+
+use document::{Digest, FaultKind, Hasher};
+use image::{ImageReader, Limits};
+
+use super::trouble::Trouble;
+
+/// An image of a page, one byte a pixel, 0 black.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raster {
+    pub width: usize,
+    pub height: usize,
+    pub grey: Vec<u8>,
+    /// Pixels an inch, as far as anybody knows.
+    pub dpi: f32,
+}
+
+/// Sides and memory of an image that is decoded.
+const MAX_SIDE: u32 = 20_000;
+const MAX_DECODED_BYTES: u64 = 400 << 20;
+/// Steepest slope that is straightened, and the finest step, in degrees.
+const MAX_SLOPE: f32 = 4.0;
+const FINEST: f32 = 0.05;
+/// Slopes below this are left alone: turning blurs.
+const NO_SLOPE: f32 = 0.15;
+
+impl Raster {
+    /// Reads a PNG, JPEG or TIFF; of several pages in a TIFF the first.
+    /// # Errors
+    /// Fails if the file is damaged, of another kind or too large.
+    pub fn decode(bytes: &[u8]) -> Result<Raster, Trouble> {
+        let damaged = |error: &dyn std::fmt::Display| {
+            Trouble::content(FaultKind::Damaged, format!("is no image that can be read ({error})"))
+        };
+        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| damaged(&error))?;
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(MAX_SIDE);
+        limits.max_image_height = Some(MAX_SIDE);
+        limits.max_alloc = Some(MAX_DECODED_BYTES);
+        reader.limits(limits);
+        let grey = reader
+            .decode()
+            .map_err(|error| match error {
+                image::ImageError::Limits(error) => {
+                    Trouble::content(FaultKind::TooLarge, format!("the image is too large ({error})"))
+                }
+                error => damaged(&error),
+            })?
+            .into_luma8();
+        let (width, height) = (grey.width() as usize, grey.height() as usize);
+        if width < 8 || height < 8 {
+            return Err(Trouble::content(FaultKind::MissingText, "the image is too small to hold text"));
+        }
+        // Few files say their resolution truly. A page is taken to be as wide as paper is.
+        let dpi = (width.min(height) as f32 / 8.27).clamp(72.0, 600.0);
+        Ok(Raster { width, height, grey: grey.into_raw(), dpi })
+    }
+
+    /// Of the pixels, their number in a row and an inch.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::default();
+        hasher.field(&(self.width as u64).to_le_bytes());
+        hasher.field(&self.dpi.to_bits().to_le_bytes());
+        hasher.field(&self.grey);
+        hasher.finish()
+    }
+
+    /// Rows `top..bottom`.
+    pub fn rows(&self, top: usize, bottom: usize) -> Raster {
+        let (top, bottom) = (top.min(self.height), bottom.min(self.height));
+        Raster {
+            width: self.width,
+            height: bottom - top,
+            grey: self.grey[top * self.width..bottom * self.width].to_vec(),
+            dpi: self.dpi,
+        }
+    }
+
+    /// The part from (`left`, `top`) to (`right`, `bottom`).
+    pub fn part(&self, left: usize, top: usize, right: usize, bottom: usize) -> Raster {
+        let (right, bottom) = (right.min(self.width), bottom.min(self.height));
+        let (left, top) = (left.min(right), top.min(bottom));
+        let mut grey = Vec::with_capacity((right - left) * (bottom - top));
+        for row in top..bottom {
+            grey.extend_from_slice(&self.grey[row * self.width + left..row * self.width + right]);
+        }
+        Raster { width: right - left, height: bottom - top, grey, dpi: self.dpi }
+    }
+
+    /// Turned by quarters, clockwise.
+    pub fn turned(&self, quarters: u8) -> Raster {
+        let (width, height) = (self.width, self.height);
+        let (new_width, new_height) = if quarters % 2 == 1 { (height, width) } else { (width, height) };
+        let mut grey = vec![255; new_width * new_height];
+        for row in 0..height {
+            for column in 0..width {
+                let (new_row, new_column) = match quarters % 4 {
+                    1 => (column, height - 1 - row),
+                    2 => (height - 1 - row, width - 1 - column),
+                    3 => (width - 1 - column, row),
+                    _ => (row, column),
+                };
+                grey[new_row * new_width + new_column] = self.grey[row * width + column];
+            }
+        }
+        Raster { width: new_width, height: new_height, grey, dpi: self.dpi }
+    }
+
+    /// Enlarged or reduced, bilinear where enlarged and by the mean of the pixels where reduced to less than half.
+    pub fn scaled(&self, factor: f32) -> Raster {
+        let width = ((self.width as f32 * factor).round() as usize).max(1);
+        let height = ((self.height as f32 * factor).round() as usize).max(1);
+        let image = image::GrayImage::from_raw(self.width as u32, self.height as u32, self.grey.clone());
+        let Some(image) = image else { return self.clone() };
+        let filter =
+            if factor < 1.0 { image::imageops::FilterType::Triangle } else { image::imageops::FilterType::CatmullRom };
+        let scaled = image::imageops::resize(&image, width as u32, height as u32, filter);
+        Raster { width, height, grey: scaled.into_raw(), dpi: self.dpi * factor }
+    }
+
+    /// The slope of the lines of text in degrees, positive where they fall to the right.
+    pub fn slope(&self) -> f32 {
+        // Dark points of a picture of about 100 pixels an inch say enough.
+        let step = ((self.dpi / 100.0).round() as usize).max(1);
+        let threshold = i32::from(self.threshold());
+        let mut points: Vec<(f32, f32)> = Vec::new();
+        let (rows, columns) = (self.height / step, self.width / step);
+        for row in 0..rows {
+            for column in 0..columns {
+                let mut sum = 0i32;
+                for y in 0..step {
+                    let start = (row * step + y) * self.width + column * step;
+                    sum += self.grey[start..start + step].iter().map(|it| i32::from(*it)).sum::<i32>();
+                }
+                if sum <= threshold * (step * step) as i32 {
+                    points.push((column as f32, row as f32));
+                }
+            }
+        }
+        // A page that is mostly dark is a picture.
+        if points.len() < 200 || points.len() * 3 > rows * columns {
+            return 0.0;
+        }
+        // The whole page has more points than are needed.
+        let every = points.len().div_ceil(60_000);
+        let points: Vec<(f32, f32)> = points.into_iter().step_by(every).collect();
+        let mut best = (f64::MIN, 0.0f32);
+        let (mut from, mut to, mut grain) = (-MAX_SLOPE, MAX_SLOPE, 0.4);
+        while grain >= FINEST - 1e-4 {
+            let steps = ((to - from) / grain).round() as i32;
+            for step in 0..=steps {
+                let angle = from + step as f32 * grain;
+                let score = sharpness(&points, rows, columns, angle);
+                if score > best.0 {
+                    best = (score, angle);
+                }
+            }
+            (from, to) = (best.1 - grain, best.1 + grain);
+            grain /= 2.0;
+        }
+        // A slope must show: without one, all angles look alike.
+        if best.0 > sharpness(&points, rows, columns, 0.0) * 1.02 { best.1 } else { 0.0 }
+    }
+
+    /// With its lines made level.
+    pub fn straightened(self) -> Raster {
+        let slope = self.slope();
+        if slope.abs() < NO_SLOPE {
+            return self;
+        }
+        let (sine, cosine) = slope.to_radians().sin_cos();
+        let (middle_x, middle_y) = (self.width as f32 / 2.0, self.height as f32 / 2.0);
+        let background = self.background();
+        let mut grey = vec![background; self.grey.len()];
+        for row in 0..self.height {
+            let y = row as f32 - middle_y;
+            for column in 0..self.width {
+                let x = column as f32 - middle_x;
+                let from_x = cosine * x - sine * y + middle_x;
+                let from_y = sine * x + cosine * y + middle_y;
+                if let Some(value) = self.sample(from_x, from_y) {
+                    grey[row * self.width + column] = value;
+                }
+            }
+        }
+        Raster { grey, ..self }
+    }
+
+    /// Between four pixels.
+    fn sample(&self, x: f32, y: f32) -> Option<u8> {
+        if x < 0.0 || y < 0.0 {
+            return None;
+        }
+        let (left, top) = (x as usize, y as usize);
+        if left + 1 >= self.width || top + 1 >= self.height {
+            return None;
+        }
+        let (share_x, share_y) = (x - left as f32, y - top as f32);
+        let at = |column: usize, row: usize| f32::from(self.grey[row * self.width + column]);
+        let upper = at(left, top) * (1.0 - share_x) + at(left + 1, top) * share_x;
+        let lower = at(left, top + 1) * (1.0 - share_x) + at(left + 1, top + 1) * share_x;
+        Some((upper * (1.0 - share_y) + lower * share_y + 0.5) as u8)
+    }
+
+    /// The most frequent light value.
+    pub fn background(&self) -> u8 {
+        let histogram = self.histogram();
+        let most = (128..256).max_by_key(|value| histogram[*value]).unwrap_or(255);
+        most as u8
+    }
+
+    /// The value that separates ink from paper best (Otsu 1979).
+    pub fn threshold(&self) -> u8 {
+        let histogram = self.histogram();
+        let total: f64 = histogram.iter().map(|it| *it as f64).sum();
+        let sum: f64 = histogram.iter().enumerate().map(|(value, count)| value as f64 * *count as f64).sum();
+        let (mut below, mut sum_below) = (0.0, 0.0);
+        let mut best = (0.0, 127u8);
+        for (value, count) in histogram.iter().enumerate() {
+            below += *count as f64;
+            sum_below += value as f64 * *count as f64;
+            let above = total - below;
+            if below == 0.0 || above == 0.0 {
+                continue;
+            }
+            let difference = sum_below / below - (sum - sum_below) / above;
+            let between = below * above * difference * difference;
+            if between > best.0 {
+                best = (between, value as u8);
+            }
+        }
+        best.1
+    }
+
+    fn histogram(&self) -> [u64; 256] {
+        let mut histogram = [0; 256];
+        for value in &self.grey {
+            histogram[usize::from(*value)] += 1;
+        }
+        histogram
+    }
+}
+
+/// How sharply rows of ink stand out when the page is seen along a slope: the sum of squared differences between
+/// neighbouring rows.
+fn sharpness(points: &[(f32, f32)], rows: usize, columns: usize, angle: f32) -> f64 {
+    let tangent = angle.to_radians().tan();
+    let shift = columns as f32 * tangent.abs() + 2.0;
+    let mut profile = vec![0u32; rows + 2 * shift as usize + 4];
+    for (x, y) in points {
+        let row = (y - x * tangent + shift) as usize;
+        if let Some(cell) = profile.get_mut(row) {
+            *cell += 1;
+        }
+    }
+    profile.windows(2).map(|pair| (f64::from(pair[0]) - f64::from(pair[1])).powi(2)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dark bars of four pixels every sixteen, falling to the right by `angle` degrees.
+    fn bars(angle: f32) -> Raster {
+        let (width, height) = (600, 400);
+        let tangent = angle.to_radians().tan();
+        let ink = |x: usize, y: usize| ((y as f32 - x as f32 * tangent).rem_euclid(16.0)) < 4.0 && !x.is_multiple_of(7);
+        let grey = (0..height).flat_map(|y| (0..width).map(move |x| if ink(x, y) { 20 } else { 240 })).collect();
+        Raster { width, height, grey, dpi: 100.0 }
+    }
+
+    #[test]
+    fn the_slope_of_lines_is_found_and_taken_away() {
+        for angle in [-2.0, -0.7, 0.0, 1.2, 3.0] {
+            let slope = bars(angle).slope();
+            assert!((slope - angle).abs() <= 0.15, "{angle}: {slope}");
+            let left = bars(angle).straightened().slope();
+            assert!(left.abs() <= 0.15, "{angle}: {left} is left");
+        }
+    }
+
+    #[test]
+    fn four_quarter_turns_are_none() {
+        let page = bars(1.0).part(0, 0, 50, 30);
+        let turned = page.turned(1);
+        assert_eq!((turned.width, turned.height), (30, 50));
+        assert_eq!(turned.turned(2).turned(1), page);
+    }
+
+    #[test]
+    fn a_damaged_image_is_a_fault() {
+        let trouble = Raster::decode(b"\x89PNG\r\n\x1a\nnothing").unwrap_err();
+        assert!(matches!(trouble, Trouble::Content(FaultKind::Damaged, _)), "{trouble:?}");
+    }
+}

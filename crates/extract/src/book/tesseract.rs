@@ -1,0 +1,141 @@
+//! Tesseract, the engine that always works. Runs in a worker process only.
+
+use std::{
+    ffi::CString,
+    path::{Path, PathBuf},
+};
+
+use document::FaultKind;
+use tesseract::plumbing::TessBaseApi;
+
+use super::{
+    protocol::{Extent, SAMPLE},
+    raster::Raster,
+    reading_order,
+    shape::{Area, Shape, Word},
+    trouble::Trouble,
+};
+
+/// Fully automatic page segmentation, as on the command line; the crate's default is one uniform block.
+const AUTOMATIC: &str = "3";
+
+/// Confidence below which a page may lie on its side, and that a sample must reach to prove it.
+const UNREADABLE: f32 = 0.6;
+const READABLE: f32 = 0.75;
+
+/// One API, with the language packs that were asked for last.
+pub struct Tesseract {
+    tessdata: Option<PathBuf>,
+    loaded: Option<(String, TessBaseApi)>,
+}
+
+impl Tesseract {
+    pub fn new(tessdata: Option<&Path>) -> Tesseract {
+        Tesseract { tessdata: tessdata.map(Path::to_owned), loaded: None }
+    }
+
+    fn api(&mut self, packs: &str) -> Result<&mut TessBaseApi, Trouble> {
+        if self.loaded.as_ref().is_none_or(|(loaded, _)| loaded != packs) {
+            self.loaded = None;
+            let missing = |_| {
+                Trouble::machine(format!(
+                    "Tesseract has no language pack {packs}; install it (in Debian tesseract-ocr-{})",
+                    packs.replace('_', "-")
+                ))
+            };
+            let path = self.tessdata.as_ref().map(|path| c_string(&path.display().to_string())).transpose()?;
+            let mut api = TessBaseApi::create();
+            api.init_2(path.as_deref(), Some(&c_string(packs)?)).map_err(missing)?;
+            self.loaded = Some((packs.to_owned(), api));
+        }
+        match &mut self.loaded {
+            Some((_, api)) => Ok(api),
+            None => Err(Trouble::machine("Tesseract is not loaded")),
+        }
+    }
+
+    /// Reads a page. What cannot be read is tried upside down and from both sides, on a sample.
+    pub fn read(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
+        let upright = self.read_upright(raster.clone(), packs, extent)?;
+        if extent == Extent::Sample || upright.chars() < 20 || confidence(&upright) >= UNREADABLE {
+            return Ok(upright);
+        }
+        let mut best = (READABLE, 0);
+        for quarters in [2, 1, 3] {
+            let sample = self.read_upright(raster.turned(quarters), packs, Extent::Sample)?;
+            if sample.chars() >= 20 && confidence(&sample) > best.0 {
+                best = (confidence(&sample), quarters);
+            }
+        }
+        if best.1 == 0 { Ok(upright) } else { self.read_upright(raster.turned(best.1), packs, extent) }
+    }
+
+    fn read_upright(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
+        let raster = raster.straightened();
+        let points = 72.0 / raster.dpi.max(1.0);
+        let (width, height) = (raster.width as f32 * points, raster.height as f32 * points);
+        let (raster, top) = match extent {
+            Extent::Page => (raster, 0),
+            Extent::Sample => {
+                let top = (raster.height as f32 * SAMPLE.0) as usize;
+                (raster.rows(top, (raster.height as f32 * SAMPLE.1) as usize), top)
+            }
+        };
+        let words = self.words(&raster, packs, AUTOMATIC, top)?;
+        Ok(reading_order::shape(width, height, words))
+    }
+
+    /// Words of an image with one page segmentation mode; `top` is where the image begins on its page, in pixels.
+    fn words(&mut self, raster: &Raster, packs: &str, mode: &str, top: usize) -> Result<Vec<Word>, Trouble> {
+        let api = self.api(packs)?;
+        let failed = |what: &str| Trouble::content(FaultKind::Damaged, format!("Tesseract cannot {what} the page"));
+        api.set_variable(&c_string("tessedit_pageseg_mode")?, &c_string(mode)?).map_err(|_| failed("segment"))?;
+        let (width, height) = (raster.width as i32, raster.height as i32);
+        api.set_image(&raster.grey, width, height, 1, width).map_err(|_| failed("take"))?;
+        api.set_source_resolution(raster.dpi.round().clamp(70.0, 600.0) as i32);
+        api.recognize().map_err(|_| failed("read"))?;
+        let table = api.get_tsv_text(0).map_err(|_| failed("write out"))?;
+        Ok(words(&table.as_ref().to_string_lossy(), 72.0 / raster.dpi.max(1.0), top as f32))
+    }
+}
+
+fn confidence(shape: &Shape) -> f32 {
+    let chars = |line: &super::shape::Line| line.text.chars().count() as f32;
+    let all: f32 = shape.lines().map(chars).sum();
+    shape.lines().map(|line| line.confidence * chars(line)).sum::<f32>() / all.max(1.0)
+}
+
+fn c_string(text: &str) -> Result<CString, Trouble> {
+    CString::new(text).map_err(|_| Trouble::machine(format!("{text:?} cannot be handed to Tesseract")))
+}
+
+/// The words of Tesseract's table. The area of each is as high as its line, so that lines can be told.
+fn words(table: &str, points: f32, top: f32) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut line = Area::default();
+    for row in table.lines() {
+        let cells: Vec<&str> = row.splitn(12, '\t').collect();
+        let [level, _, _, _, _, _, left, row_top, width, height, confidence, text] = cells[..] else { continue };
+        let number = |cell: &str| cell.parse::<f32>().unwrap_or(0.0);
+        let (left, row_top, width, height) = (number(left), number(row_top) + top, number(width), number(height));
+        let area = Area {
+            left: left * points,
+            top: row_top * points,
+            right: (left + width) * points,
+            bottom: (row_top + height) * points,
+        };
+        match level {
+            "4" => line = area,
+            "5" if !text.trim().is_empty() => words.push(Word {
+                text: text.trim().to_owned(),
+                area: Area { top: line.top, bottom: line.bottom, ..area },
+                size: line.height(),
+                bold: false,
+                confidence: (number(confidence) / 100.0).clamp(0.0, 1.0),
+                blank_before: true,
+            }),
+            _ => {}
+        }
+    }
+    words
+}

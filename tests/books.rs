@@ -1,0 +1,165 @@
+//! Books as a user meets them: pages in order, faults that cost a page, files that cost nothing but themselves.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use flate2::{Compression, write::ZlibEncoder};
+
+use crate::support::{medcorpus, root, run_within, shared_data};
+
+/// A PDF of pages with these content streams, in Helvetica.
+fn pdf(contents: &[(Vec<u8>, &str)]) -> Vec<u8> {
+    let mut objects: Vec<Vec<u8>> = Vec::new();
+    let kids: Vec<String> = (0..contents.len()).map(|page| format!("{} 0 R", 4 + 2 * page)).collect();
+    objects.push(b"<< /Type /Catalog /Pages 2 0 R >>".to_vec());
+    objects.push(format!("<< /Type /Pages /Count {} /Kids [{}] >>", contents.len(), kids.join(" ")).into_bytes());
+    objects.push(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_vec());
+    for (page, (content, filter)) in contents.iter().enumerate() {
+        let number = 5 + 2 * page;
+        objects.push(
+            format!(
+                "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {number} 0 R \
+                 /Resources << /Font << /F1 3 0 R >> >> >>"
+            )
+            .into_bytes(),
+        );
+        let mut stream = format!("<< /Length {} {filter} >>\nstream\n", content.len()).into_bytes();
+        stream.extend_from_slice(content);
+        stream.extend_from_slice(b"\nendstream");
+        objects.push(stream);
+    }
+    let mut file = b"%PDF-1.7\n".to_vec();
+    let mut offsets = Vec::new();
+    for (index, object) in objects.iter().enumerate() {
+        offsets.push(file.len());
+        file.extend_from_slice(format!("{} 0 obj\n", index + 1).as_bytes());
+        file.extend_from_slice(object);
+        file.extend_from_slice(b"\nendobj\n");
+    }
+    let table = file.len();
+    file.extend_from_slice(format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).as_bytes());
+    for offset in offsets {
+        file.extend_from_slice(format!("{offset:010} 00000 n \n").as_bytes());
+    }
+    let trailer = format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1);
+    file.extend_from_slice(trailer.as_bytes());
+    file
+}
+
+/// Lines of eleven point text from the top of the page, each with its place from the left.
+fn page(lines: &[(u32, u32, &str)]) -> (Vec<u8>, &'static str) {
+    let mut content = String::new();
+    for (left, top, text) in lines {
+        content += &format!("BT /F1 11 Tf {left} {} Td ({text}) Tj ET\n", 842 - top);
+    }
+    (content.into_bytes(), "")
+}
+
+/// A stream of a few kilobytes that inflates to a gigabyte.
+fn bomb() -> (Vec<u8>, &'static str) {
+    let mut inner = ZlibEncoder::new(Vec::new(), Compression::best());
+    let blanks = vec![b' '; 1 << 20];
+    for _ in 0..1_100 {
+        inner.write_all(&blanks).unwrap();
+    }
+    let mut outer = ZlibEncoder::new(Vec::new(), Compression::best());
+    outer.write_all(&inner.finish().unwrap()).unwrap();
+    (outer.finish().unwrap(), "/Filter [/FlateDecode /FlateDecode]")
+}
+
+fn extract(file: &Path) -> crate::support::Ran {
+    let file = file.display().to_string();
+    medcorpus(&["extract", &file, "--ocr", "none", "--language", "en"])
+}
+
+#[test]
+fn a_page_that_ends_its_worker_costs_that_page_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("five.pdf");
+    let mut pages: Vec<_> = (1..=5)
+        .map(|number| page(&[(70, 100, &format!("Page {number} speaks of the heart and its vessels."))]))
+        .collect();
+    pages[2] = bomb();
+    fs::write(&file, pdf(&pages)).unwrap();
+    let ran = extract(&file).ended(1);
+    let lines = ran.json_lines();
+    assert_eq!(lines.len(), 5);
+    for (index, line) in lines.iter().enumerate() {
+        assert_eq!(line["page"], index as u64 + 1);
+        assert_eq!(line["kept"], index != 2, "{line}");
+        if index != 2 {
+            assert_eq!(line["text"], format!("Page {} speaks of the heart and its vessels.", index + 1));
+            assert_eq!(line["method"], "text_layer");
+        }
+    }
+    assert!(lines[2]["fault"]["message"].as_str().unwrap().contains("worker process"), "{}", lines[2]);
+    assert_eq!(ran.stderr.matches("#page=3").count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn paragraphs_go_on_over_columns_and_pages_and_running_heads_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("columns.pdf");
+    let line = "which is a line of the column that fills it,";
+    let pages: Vec<_> = (0..4u32)
+        .map(|number| {
+            let head = format!("Cardiology for all {}", number + 11);
+            let mut lines: Vec<(u32, u32, &str)> = vec![(200, 40, &head)];
+            lines.extend((0..20).flat_map(|row| [(50, 90 + 14 * row, line), (310, 90 + 14 * row, line)]));
+            page(&lines)
+        })
+        .collect();
+    fs::write(&file, pdf(&pages)).unwrap();
+    let file = file.display().to_string();
+    let ran = medcorpus(&["extract", &file, "--book", "--ocr", "none", "--language", "en"]).ended(0);
+    let text = ran.text().trim();
+    assert_eq!(text, [line; 160].join(" "), "one paragraph over eight columns");
+}
+
+#[test]
+fn files_that_are_no_books_are_a_fault_each() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in
+        [("empty.pdf", &b""[..]), ("text.pdf", b"no pdf"), ("damaged.png", b"\x89PNG\r\n\x1a\n"), ("x.epub", b"PK")]
+    {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let folder = folder.path().display().to_string();
+    let ran = medcorpus(&["extract", &folder, "--ocr", "none"]).ended(4);
+    let lines = ran.json_lines();
+    assert_eq!(lines.len(), 4);
+    assert!(lines.iter().all(|line| line["fault"]["kind"] == "damaged" && line["kept"] == false), "{}", ran.text());
+}
+
+#[test]
+fn hostile_files_end_within_ten_seconds_and_each_loss_is_reported() {
+    let Some(data) = shared_data() else { return };
+    let mut files: Vec<_> = fs::read_dir(data.join("hostile/pdf")).unwrap().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 100);
+    for file in files {
+        let name = file.display().to_string();
+        let started = Instant::now();
+        let ran = run_within(&root(), &["extract", &name, "--ocr", "none"], Duration::from_secs(60));
+        assert!(matches!(ran.code, Some(0 | 1 | 4)), "{name}: {:?} {}", ran.code, ran.stderr);
+        assert!(started.elapsed() < Duration::from_secs(30), "{name}: took {:?}", started.elapsed());
+        let lines = ran.json_lines();
+        let faults = lines.iter().filter(|line| line["fault"].is_object()).count();
+        assert!(!lines.is_empty(), "{name}");
+        let reported = ran
+            .stderr
+            .lines()
+            .filter(|line| {
+                line.contains(": damaged: ")
+                    || line.contains(": unsupported: ")
+                    || line.contains(": too_large: ")
+                    || line.contains(": missing_text: ")
+            })
+            .count();
+        assert_eq!(faults, reported, "{name}: {}", ran.stderr);
+    }
+}
