@@ -265,6 +265,8 @@ fn addresses_propose_and_steps_can_be_left_out() {
     let other = workspace.run(&["explain", "other", "--out", "out"]).ended(0);
     assert!(other.text().contains("other was kept") && other.text().contains("other_text"), "{}", other.text());
     workspace.run(&["explain", "nobody", "--out", "out"]).ended(3);
+    let ran = workspace.run(&["explain", "page", "--out", "in"]).ended(2);
+    assert!(ran.stderr.contains("output folder of a build"), "{}", ran.stderr);
 }
 
 #[test]

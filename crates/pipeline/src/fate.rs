@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use document::DataFileError;
 use serde::Serialize;
 use store::TableReader;
 
@@ -55,8 +56,13 @@ pub struct Rejection {
 pub fn fate(out: &Path, id: &str) -> Result<Fate, Error> {
     let mut fate =
         Fate { id: id.to_owned(), verdict: FateVerdict::Unknown, stands_for: Vec::new(), refused: Vec::new() };
+    let table = out.join("duplicates/part-00000.parquet");
+    if !table.is_file() {
+        let message = "has no duplicates/part-00000.parquet; name the output folder of a build or of `medcorpus dedup`";
+        return Err(DataFileError::whole(out.display().to_string(), message).into());
+    }
     let pairs = ["removed_id", "removed_locator", "kept_id", "kept_locator", "kind"];
-    each_row(&out.join("duplicates/part-00000.parquet"), pairs, &mut |row, similarity| {
+    each_row(&table, pairs, &mut |row, similarity| {
         let [removed, removed_locator, kept, kept_locator, how] = row;
         let relation =
             |id: &str, locator: &str| Relation { id: id.into(), locator: locator.into(), similarity, how: how.into() };
