@@ -62,6 +62,8 @@ pub enum Place {
     Record { offset: u64, length: u64 },
     /// Member of an archive, by its name there.
     Member(String),
+    /// Pages of a book, counted from 1: the first and the last that the text was taken from.
+    Pages { first: u32, last: u32 },
 }
 
 /// Where a document came from.
@@ -88,6 +90,8 @@ impl fmt::Display for Place {
             Place::Row(row) => write!(formatter, "row={row}"),
             Place::Bytes { offset, length } => write!(formatter, "bytes={offset}+{length}"),
             Place::Record { offset, length } => write!(formatter, "record={offset}+{length}"),
+            Place::Pages { first, last } if first == last => write!(formatter, "page={first}"),
+            Place::Pages { first, last } => write!(formatter, "pages={first}-{last}"),
             Place::Member(name) => write!(formatter, "member={name}"),
         }
     }

@@ -1,12 +1,20 @@
 //! Where languages and the reading of books meet, for a build and for `medcorpus extract`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use document::{LanguageCode, Problems};
+use document::{Container, Document, Fault, FaultKind, LanguageCode, Place, Problems};
 use extract::book::{
-    Book, BookFormat, Cache, Engine, Engines, Limits, OcrLanguage, PageRule, Places, Pool, Reading, Trouble, Words,
+    Book, BookFormat, Cache, Engine, Engines, Limits, Method, OcrLanguage, PageOutcome, PageRule, Places, Pool,
+    Reading, Trouble, Words,
 };
 use filter::{Identifier, LanguageSettings, OcrEngine};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
 
 /// The hidden command by which the program starts itself as a worker process.
 pub const WORKER_COMMAND: &str = "extract-worker";
@@ -75,6 +83,12 @@ impl BookReader {
         })
     }
 
+    /// What the text of a book depends on beside its bytes and the languages.
+    pub(crate) fn fingerprint(&self) -> String {
+        let BookSettings { engines, rule, .. } = &self.settings;
+        format!("{} {engines:?} {rule:?} {}", extract::book::VERSION, self.has_pp_ocr)
+    }
+
     /// `workers` processes, each started when it is first needed.
     pub fn pool(&self, workers: usize) -> Pool {
         let places = Places {
@@ -91,18 +105,171 @@ impl BookReader {
     /// # Errors
     /// Fails if nothing of it can be read: the file's own fault, or something that is missing here.
     pub fn read(&self, pool: &mut Pool, path: &Path, format: BookFormat) -> Result<Book, Trouble> {
+        self.read_in(pool, path, format, self.settings.language)
+    }
+
+    fn read_in(
+        &self,
+        pool: &mut Pool,
+        path: &Path,
+        format: BookFormat,
+        stated: Option<LanguageCode>,
+    ) -> Result<Book, Trouble> {
         let identify = |text: &str| self.identifier.as_ref().and_then(|identifier| identifier.identify(text));
         let reading = Reading {
             languages: &self.languages,
             words: &self.words,
             identify: &identify,
-            stated: self.settings.language,
+            stated,
             engines: self.settings.engines,
             pp_ocr: self.has_pp_ocr,
             rule: self.settings.rule,
             cache: self.cache.as_ref(),
         };
         extract::book::read(pool, path, format, &reading)
+    }
+}
+
+/// What a pipeline says of books: `[books]`. Paths are relative to the pipeline's file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BookUse {
+    /// Folder with the models and libraries that are loaded at run time.
+    pub models: PathBuf,
+    /// Folder that remembers what engines have read. It is no part of the result.
+    pub cache: Option<PathBuf>,
+    /// Folder with Tesseract's language packs, if not its own.
+    pub tessdata: Option<PathBuf>,
+    /// PDFium's library, if not the one among the models.
+    pub pdfium: Option<PathBuf>,
+    /// How pages without a usable text layer are read.
+    #[serde(default)]
+    pub ocr: OcrUse,
+    /// Which pages are kept.
+    #[serde(default)]
+    pub rule: RuleUse,
+}
+
+/// The engines that a pipeline allows.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OcrUse {
+    #[default]
+    Best,
+    Tesseract,
+    PpOcr,
+    None,
+}
+
+/// The pages that a pipeline keeps: by what they look like, as published, or all.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RuleUse {
+    #[default]
+    Native,
+    Mmedc,
+    All,
+}
+
+impl BookUse {
+    /// As settings of the reader, with paths below `folder`.
+    pub fn settings(&self, folder: &Path) -> BookSettings {
+        let below = |path: &PathBuf| folder.join(path);
+        BookSettings {
+            language: None,
+            engines: match self.ocr {
+                OcrUse::Best => Engines::Best,
+                OcrUse::Tesseract => Engines::Only(Engine::Tesseract),
+                OcrUse::PpOcr => Engines::Only(Engine::PpOcr),
+                OcrUse::None => Engines::None,
+            },
+            rule: match self.rule {
+                RuleUse::Native => PageRule::Native,
+                RuleUse::Mmedc => PageRule::Mmedc,
+                RuleUse::All => PageRule::All,
+            },
+            models: below(&self.models),
+            pdfium: self.pdfium.as_ref().map(below),
+            tessdata: self.tessdata.as_ref().map(below),
+            cache: self.cache.as_ref().map(below),
+        }
+    }
+}
+
+/// The books of one task, read by a worker process of its own.
+pub(crate) struct Shelf<'s> {
+    reader: &'s BookReader,
+    pool: Pool,
+}
+
+impl<'s> Shelf<'s> {
+    pub fn new(reader: &'s BookReader) -> Shelf<'s> {
+        Shelf { reader, pool: reader.pool(1) }
+    }
+
+    /// Visits a book as one document, and each page that could not be read as a fault.
+    /// # Errors
+    /// Fails if something is missing here, whatever the book.
+    pub fn read(
+        &mut self,
+        input: &source::Input,
+        container: &Arc<Container>,
+        visit: &mut dyn FnMut(Result<Document<'_>, Fault>),
+    ) -> Result<(), Error> {
+        let Some(format) = extract::book::format_of(&input.path) else {
+            let message = "the name of a book must end in pdf, epub, png, jpg, jpeg, tif or tiff";
+            visit(Err(source::book_fault(input, None, FaultKind::Unsupported, message)));
+            return Ok(());
+        };
+        let book = match self.reader.read_in(&mut self.pool, &input.path, format, input.declared_language) {
+            Ok(book) => book,
+            Err(Trouble::Content(kind, message)) => {
+                visit(Err(source::book_fault(input, None, kind, &message)));
+                return Ok(());
+            }
+            Err(Trouble::Machine(message)) => return Err(Error::Books(message)),
+        };
+        let mut kept: Option<(u32, u32)> = None;
+        let mut methods: BTreeSet<&str> = BTreeSet::new();
+        let mut rules: BTreeSet<&str> = BTreeSet::new();
+        let mut failed = 0;
+        for page in &book.pages {
+            match &page.outcome {
+                PageOutcome::Failed(kind, message) => {
+                    failed += 1;
+                    visit(Err(source::book_fault(input, Some(page.number), *kind, message)));
+                }
+                PageOutcome::Kept => {
+                    kept = Some((kept.map_or(page.number, |(first, _)| first), page.number));
+                    if page.method != Method::None {
+                        methods.insert(page.method.as_str());
+                    }
+                }
+                PageOutcome::KeptOut(reason) => {
+                    rules.insert(reason.rule);
+                }
+            }
+        }
+        match kept {
+            Some((first, last)) => {
+                let text = book.text();
+                let mut document = source::book(input, container, Place::Pages { first, last }, &text, book.language);
+                if let Ok(document) = &mut document {
+                    document.scores.page_method = Some(methods.into_iter().collect::<Vec<_>>().join("+"));
+                    document.scores.page_confidence =
+                        book.confidence().map(|sure| (sure * 10_000.0).round() / 10_000.0);
+                }
+                visit(document);
+            }
+            // A book whose pages have all failed or were left out is never passed over in silence.
+            None if failed == 0 => {
+                let rules: Vec<&str> = rules.into_iter().collect();
+                let message = format!("none of {} pages has text that is kept: {}", book.pages.len(), rules.join(", "));
+                visit(Err(source::book_fault(input, None, FaultKind::MissingText, &message)));
+            }
+            None => {}
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use document::{DataFileError, Digest, LanguageCode, Problems};
 use filter::{Chain, Language, Resources, STAGES, StageSettings};
 use source::Description;
 
+use crate::books::BookReader;
 use crate::pipeline_file::{Expectation, PipelineFile, RejectedSettings, SourceUse};
 
 /// What a command line may change about a pipeline.
@@ -61,6 +62,8 @@ pub struct Configuration {
     pub tokenizer: Option<String>,
     pub(crate) sources: Vec<ConfiguredSource>,
     pub(crate) duplicates: Option<dedup::Settings>,
+    /// What reads books, where a source has any.
+    pub(crate) books: Option<BookReader>,
     pub(crate) task_bytes: u64,
     pub(crate) shard_tokens: u64,
     pub(crate) rejected: RejectedSettings,
@@ -130,6 +133,9 @@ impl Configuration {
                 "has no stage \"count_tokens\", but shards are cut by tokens; add it",
             ));
         }
+        let has_books = sources.iter().flat_map(|source| &source.inputs).any(|it| it.format == source::Format::Book);
+        let books = has_books.then(|| book_reader(&file, folder, &pipeline, &languages, &files));
+        let books = books.and_then(|reader| problems.collect(reader));
         let resolved = resolve(&pipeline, &languages, &sources, &stages);
         let configuration = Configuration {
             title: pipeline.title,
@@ -138,6 +144,7 @@ impl Configuration {
             tokenizer,
             sources,
             duplicates: pipeline.duplicates,
+            books,
             task_bytes: pipeline.tasks.megabytes << 20,
             shard_tokens: pipeline.output.shard_tokens,
             rejected: pipeline.rejected,
@@ -311,6 +318,24 @@ fn find_inputs(
     Ok(ConfiguredSource { description, inputs, left_out })
 }
 
+/// The reader of books that a pipeline asks for. The model that tells languages is that of the stages, if there is one.
+fn book_reader(
+    file: &str,
+    folder: &Path,
+    pipeline: &PipelineFile,
+    languages: &[Arc<Language>],
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<BookReader, DataFileError> {
+    let Some(books) = &pipeline.books else {
+        let message =
+            "a source has books (PDF, EPUB, page images), but there is no [books]; add it, with models = \"../models\"";
+        return Err(DataFileError::whole(file, message));
+    };
+    let settings: Vec<_> = languages.iter().map(|language| (language.code, language.settings.clone())).collect();
+    let model = files.iter().find(|(name, _)| name.ends_with(".ftz")).map(|(_, bytes)| bytes.as_slice());
+    BookReader::new(books.settings(folder), &settings, model).map_err(|message| DataFileError::whole(file, message))
+}
+
 fn find_stages(
     file: &str,
     list: &[toml::Spanned<toml::Table>],
@@ -482,6 +507,7 @@ fn resolve(
         "sources": sources,
         "stages": stages,
         "duplicates": pipeline.duplicates,
+        "books": pipeline.books.as_ref().map(|books| serde_json::json!({ "ocr": books.ocr, "rule": books.rule })),
         "task_megabytes": pipeline.tasks.megabytes,
         "shard_tokens": pipeline.output.shard_tokens,
         "rejected": pipeline.rejected,

@@ -33,6 +33,9 @@ pub enum Error {
     /// Documents are numbered with 32 bits.
     #[error("there are {documents} documents, and at most {} can be compared in one run", u32::MAX)]
     TooManyDocuments { documents: u64 },
+    /// Reading books needs libraries, models and language packs.
+    #[error("{0}")]
+    Books(String),
     #[error("the threads of the build could not be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
 }

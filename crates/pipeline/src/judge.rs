@@ -9,7 +9,9 @@ use filter::{Chain, keywords::WordBoundaries};
 use store::{Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableWriter};
 
 use crate::{
-    Configuration, Error, Progress, pages,
+    Configuration, Error, Progress,
+    books::Shelf,
+    pages,
     pipeline_file::{RejectedList, RejectedSettings},
     plan::{Containers, Task},
 };
@@ -38,17 +40,24 @@ impl Judging<'_> {
     pub fn run(&self, task: &Task, fingerprint: Digest, chain: &Chain) -> Result<Entry, Error> {
         let source = &self.configuration.sources[task.source];
         let mut output = Output::create(self, task, fingerprint)?;
+        let mut shelf: Option<Shelf<'_>> = None;
         for (number, split) in &task.splits {
             let input = &source.inputs[*number];
             let container = self.containers.get(task.source, *number);
             // The visitor cannot stop the reader, so after a failed write it lets the rest pass by.
             let mut failed = None;
             let before = (output.read, output.tallies.kept().documents);
-            source::read_pages(input, container, split, &mut pages::to_text, &mut |record| {
+            let mut take = |record: Result<Document<'_>, Fault>| {
                 if failed.is_none() {
                     failed = output.take(record, chain, &container.source, input.declared_language).err();
                 }
-            })?;
+            };
+            match (input.format, &self.configuration.books) {
+                (source::Format::Book, Some(reader)) => {
+                    shelf.get_or_insert_with(|| Shelf::new(reader)).read(input, container, &mut take)?;
+                }
+                _ => source::read_pages(input, container, split, &mut pages::to_text, &mut take)?,
+            }
             if let Some(error) = failed {
                 return Err(error.into());
             }

@@ -6,6 +6,8 @@ use document::{Kind, LanguageCode};
 use filter::KeywordSettings;
 use serde::{Deserialize, Serialize};
 
+use crate::books::BookUse;
+
 /// A file of `pipelines/`, as it is written. Paths are relative to the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,8 @@ pub(crate) struct PipelineFile {
     #[serde(rename = "stage")]
     pub stage_list: Vec<toml::Spanned<toml::Table>>,
     pub duplicates: Option<dedup::Settings>,
+    /// How books are read, where a source has any.
+    pub books: Option<BookUse>,
     pub tasks: TaskSettings,
     pub output: OutputSettings,
     pub rejected: RejectedSettings,

@@ -27,6 +27,9 @@ pub struct Task {
     pub(crate) splits: Vec<(usize, Split)>,
 }
 
+/// How many times more a byte of a book costs than a byte of text, about: fewer of them make a task.
+const BOOK_COST: u64 = 64;
+
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,12 +55,16 @@ impl Plan {
             let first = tasks.len();
             for (input_number, input) in source.inputs.iter().enumerate() {
                 let languages = languages_of(configuration, source, input);
-                for split in source::splits(input, configuration.task_bytes)? {
+                let task_bytes = match input.format {
+                    source::Format::Book => configuration.task_bytes / BOOK_COST,
+                    _ => configuration.task_bytes,
+                };
+                for split in source::splits(input, task_bytes)? {
                     // Many small files make one task; a task never mixes languages, so that a change in one language's
                     // folder touches only the tasks that may hold that language.
-                    let fits = tasks[first..].last().is_some_and(|task| {
-                        task.languages == languages && task.bytes + split.bytes <= configuration.task_bytes
-                    });
+                    let fits = tasks[first..]
+                        .last()
+                        .is_some_and(|task| task.languages == languages && task.bytes + split.bytes <= task_bytes);
                     if !fits {
                         tasks.push(Task {
                             id: format!("{}-{:05}", source.description.name, tasks.len() - first),
@@ -178,6 +185,9 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
         fingerprint = fingerprint.with(&container.path).with(digest).with(format!("{:?}", split.range));
         if source.inputs[*input].format == source::Format::Warc {
             fingerprint = fingerprint.with(extract::VERSION);
+        }
+        if let (source::Format::Book, Some(books)) = (source.inputs[*input].format, &configuration.books) {
+            fingerprint = fingerprint.with(books.fingerprint());
         }
     }
     fingerprint.finish()

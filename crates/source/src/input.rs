@@ -51,16 +51,20 @@ pub enum Format {
     Text,
     /// A ZIP archive of text files: a member is a document.
     Zip,
+    /// A PDF, an EPUB or the image of a page: the file is the document. Its text comes by whoever can read such files,
+    /// see [`crate::book`].
+    Book,
 }
 
 impl Format {
-    const ALL: [(Format, &str); 6] = [
+    const ALL: [(Format, &str); 7] = [
         (Format::Parquet, "parquet"),
         (Format::JsonLines, "json_lines"),
         (Format::Wet, "wet"),
         (Format::Warc, "warc"),
         (Format::Text, "text"),
         (Format::Zip, "zip"),
+        (Format::Book, "book"),
     ];
 
     /// The name as it is written in `sources/`.
@@ -79,6 +83,7 @@ impl Format {
             "warc" | "arc" => Some(Format::Warc),
             "txt" | "md" => Some(Format::Text),
             "zip" => Some(Format::Zip),
+            "pdf" | "epub" | "png" | "jpg" | "jpeg" | "tif" | "tiff" => Some(Format::Book),
             _ => None,
         }
     }
@@ -93,6 +98,7 @@ impl Format {
         let start = window.bytes();
         Ok(match start {
             [b'P', b'A', b'R', b'1' | b'E', ..] => Some(Format::Parquet),
+            [b'%', b'P', b'D', b'F', b'-', ..] => Some(Format::Book),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Some(Format::Zip),
             _ if start.starts_with(b"WARC/") || start.starts_with(b"filedesc://") => Some(Format::Warc),
             _ if start.trim_ascii_start().starts_with(b"{\"") => Some(Format::JsonLines),
@@ -306,7 +312,7 @@ mod tests {
     fn an_unknown_format_names_the_known_ones() {
         let folder = folder(&["a.bin"]);
         let error = inputs(&description("[\"*.bin\"]"), folder.path()).unwrap_err().to_string();
-        assert!(error.ends_with("to one of parquet, json_lines, wet, warc, text, zip"), "{error}");
+        assert!(error.ends_with("to one of parquet, json_lines, wet, warc, text, zip, book"), "{error}");
     }
 
     #[test]

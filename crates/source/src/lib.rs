@@ -34,6 +34,7 @@
 //! ```
 
 mod archive;
+mod book;
 mod checked_pages;
 mod decompress;
 mod description;
@@ -53,6 +54,7 @@ mod text_file;
 mod warc;
 mod written_time;
 
+pub use book::{book, book_fault};
 pub use description::{Description, Fields, Limits};
 pub use error::Error;
 pub use input::{Format, Input, inputs};

@@ -2,10 +2,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use document::{Container, Document, Fault};
+use document::{Container, Document, Fault, FaultKind};
 
 use crate::{
-    Error, Format, Input, archive, json_lines, parquet_rows, text_file,
+    Error, Format, Input, archive,
+    book::book_fault,
+    json_lines, parquet_rows, text_file,
     warc::{self, ToText},
 };
 
@@ -21,7 +23,7 @@ pub struct Split {
     /// Parquet: row groups. JSON lines: bytes of the file, where a line belongs to the range it begins in. ZIP: members,
     /// as counted in the archive's directory. WARC and WET with a gzip
     /// member for each record: bytes of the file, where a member belongs to the range it begins in. Text and other
-    /// compressed files: all bytes of the file.
+    /// compressed files and books: all bytes of the file.
     pub range: Range<u64>,
     /// How much of the file has to be read, for progress.
     pub bytes: u64,
@@ -37,7 +39,7 @@ pub fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
         Format::JsonLines => json_lines::splits(input, target_bytes),
         Format::Zip => archive::splits(input, target_bytes),
         Format::Wet | Format::Warc => warc::splits(input, target_bytes),
-        Format::Text => Ok(even(input.bytes, u64::MAX)),
+        Format::Text | Format::Book => Ok(even(input.bytes, u64::MAX)),
     }
 }
 
@@ -80,6 +82,11 @@ fn read_any(
         Format::Wet | Format::Warc => warc::read(input, container, split, to_text, visit),
         Format::Text => text_file::read(input, container, visit),
         Format::Zip => archive::read(input, container, split, visit),
+        Format::Book => {
+            let message = "a book is not read here; `medcorpus extract` and builds read it";
+            visit(Err(book_fault(input, None, FaultKind::Unsupported, message)));
+            Ok(())
+        }
     }
 }
 

@@ -74,6 +74,8 @@ impl Table {
                     optional("medical_probability", Float64),
                     optional("medical_share", Float64),
                     optional("duplicate_line_chars", Float64),
+                    optional("page_method", Utf8),
+                    optional("ocr_confidence", Float64),
                 ];
                 if token_ids {
                     fields.push(optional("token_ids", token_ids_type()));
@@ -140,6 +142,7 @@ impl Table {
                 "licence",
                 "licence_evidence",
                 "container_digest",
+                "page_method",
             ],
             Table::Rejected => &["source", "language", "outcome", "stage", "rule", "limit"],
             Table::Signatures => &["language"],
@@ -216,6 +219,8 @@ pub fn push_document(
         Value::float(scores.medical_probability),
         Value::float(scores.medical_share),
         Value::float(scores.duplicate_line_chars),
+        Value::text(scores.page_method.as_deref()),
+        Value::float(scores.page_confidence),
     ];
     if rows.table() == (Table::Documents { token_ids: true }) {
         values.push(document.token_ids.as_deref().map_or(Value::Null, Value::Ids));

@@ -35,12 +35,12 @@ const MAX_POINTS: f32 = 14_400.0;
 /// Loads the library from the first place that has it: the flag, the environment, the project's folder, the system.
 /// # Errors
 /// Fails if none of them has it; the message names the places and the remedy.
-pub fn load(flag: Option<&Path>) -> Result<Pdfium, Trouble> {
+pub fn load(flag: Option<&Path>, models: Option<&Path>) -> Result<Pdfium, Trouble> {
     let variable = env::var_os(VARIABLE).map(PathBuf::from);
     // What was asked for is not replaced by something else that happens to be there.
     let places = match flag.map(Path::to_owned).or(variable) {
         Some(asked) => vec![asked],
-        None => project_places(),
+        None => project_places(models),
     };
     let found = places.iter().find(|path| path.is_file());
     let bindings = match found {
@@ -59,11 +59,12 @@ pub fn load(flag: Option<&Path>) -> Result<Pdfium, Trouble> {
     })
 }
 
-/// Below the folder one works in, and beside the program where it was built there.
-fn project_places() -> Vec<PathBuf> {
+/// Among the models, and beside the program where it was built in the project.
+fn project_places(models: Option<&Path>) -> Vec<PathBuf> {
     let name = Path::new("models").join("libpdfium.so");
+    let among = models.map(|models| models.join("libpdfium.so"));
     let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.parent()?.parent()?.join(&name)));
-    [Some(name), beside].into_iter().flatten().collect()
+    [among, beside].into_iter().flatten().collect()
 }
 
 /// Opens a file.

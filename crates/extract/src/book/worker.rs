@@ -28,7 +28,7 @@ pub fn serve(questions: &mut dyn BufRead, answers: &mut dyn Write) -> io::Result
     limit_memory(places.memory_bytes)?;
     let mut engines = Engines::new(&places);
     #[cfg(feature = "pdf")]
-    let pdfium = super::pdf::load(places.pdfium.as_deref());
+    let pdfium = super::pdf::load(places.pdfium.as_deref(), places.models.as_deref());
     let mut pending = next(questions)?;
     while let Some(request) = pending {
         let Request::Open { path, format } = request else {
