@@ -11,6 +11,7 @@ mod builds;
 mod commands;
 mod crawl;
 mod dedup;
+mod fetch;
 mod identification;
 mod languages;
 mod mmedc;

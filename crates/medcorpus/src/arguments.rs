@@ -29,6 +29,8 @@ pub enum Command {
     /// Answer questions about pages; started by the program itself
     #[command(hide = true)]
     ExtractWorker,
+    /// Fetch a site into a WARC file, politely; a killed run goes on where it was
+    Fetch(FetchArguments),
     /// Check data folders: languages, sources, pipelines
     Check {
         /// Files or folders
@@ -395,6 +397,21 @@ impl ExtractArguments {
     pub fn jobs(&self) -> usize {
         jobs_or_cores(self.jobs)
     }
+}
+
+#[derive(Args)]
+pub struct FetchArguments {
+    /// A file of sources/sites/ with a table [fetch]
+    pub source: PathBuf,
+    /// A mailbox or address at which a site reaches you; it is sent with every request
+    #[arg(long)]
+    pub contact: String,
+    /// Where pages.warc.gz and the frontier go [default: raw/NAME for NAME.toml]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Fetch from this machine too
+    #[arg(long)]
+    pub allow_loopback: bool,
 }
 
 fn parse_rule(name: &str) -> Result<KeywordRule, String> {

@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod extract;
 mod extract_books;
+mod fetch;
 mod import;
 mod language;
 mod print;
@@ -37,6 +38,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::ExtractWorker => extract_books::serve(),
+        Command::Fetch(arguments) => fetch::run(&arguments),
         Command::Check { paths } => check(&paths),
         Command::Stages { json } => stages(json),
         Command::Audit(arguments) => audit(&arguments),

@@ -53,6 +53,9 @@ pub struct Description {
     pub home: Option<String>,
     /// Anything else that a reader of the description should know.
     pub note: Option<String>,
+    /// How a site is fetched, for the crawler to read. No part of what is built: the web archive is.
+    #[serde(default, skip_serializing)]
+    pub fetch: Option<serde_json::Value>,
 }
 
 /// Names of columns or of JSON keys, where the usual ones do not fit; keys inside keys are joined by dots.
@@ -174,6 +177,7 @@ impl Description {
             limits: Limits::default(),
             home: None,
             note: None,
+            fetch: None,
         }
     }
 }

@@ -1,0 +1,16 @@
+//! Fetches what a site's description names, politely, into WARC files. Text is made of these later, offline.
+//!
+//! [`crawl`] is the whole of it: one request at a time, robots.txt first, everything in the archive before it counts as
+//! fetched, and a journal from which a killed crawl goes on.
+
+mod address;
+mod crawl;
+mod frontier;
+mod http;
+pub mod robots;
+mod site;
+mod warc;
+
+pub use address::is_public;
+pub use crawl::{Error, Progress, Settings, crawl};
+pub use site::Site;
