@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{Workspace, medcorpus, need_model};
 
 /// Every command, as typed.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["build"],
     &["plan"],
     &["work"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["verify"],
     &["schema"],
     &["dedup"],
+    &["fetch"],
     &["language"],
     &["language", "import-mmedc"],
 ];

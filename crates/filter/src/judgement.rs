@@ -106,7 +106,7 @@ impl Judgement {
         let whole = self.probability(&parts.whole, parts.opinion());
         let of_windows: Vec<f64> = match parts.windows.as_slice() {
             [_] => vec![whole],
-            windows => windows.iter().map(|(count, opinion)| self.probability(count, *opinion)).collect(),
+            windows => windows.iter().map(|window| self.of_window(window)).collect(),
         };
         let passes = |probability: f64| probability >= self.min_probability;
         let sections = of_windows.windows(self.section_windows.max(1)).filter(|_| of_windows.len() > 1);
@@ -118,14 +118,18 @@ impl Judgement {
         }
     }
 
+    /// The probability of a window among others: none for one that has a single term, however often.
+    fn of_window(&self, (count, opinion): &(Count, Option<f64>)) -> f64 {
+        if count.distinct < 2 { 0.0 } else { self.probability(count, *opinion) }
+    }
+
     /// The highest threshold at which a text is kept, its density apart.
     pub fn highest_threshold(&self, parts: &Parts) -> f64 {
         let whole = self.probability(&parts.whole, parts.opinion());
         if parts.windows.len() == 1 {
             return whole;
         }
-        let of_windows: Vec<f64> =
-            parts.windows.iter().map(|(count, opinion)| self.probability(count, *opinion)).collect();
+        let of_windows: Vec<f64> = parts.windows.iter().map(|window| self.of_window(window)).collect();
         // The share that must pass has its own highest threshold: that of the last window which is needed for it.
         let mut sorted = of_windows.clone();
         sorted.sort_by(|a, b| b.total_cmp(a));
