@@ -13,7 +13,7 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::{memchr, memchr2, memmem};
 
-use crate::tag::{Tag, TagSet};
+use crate::tag::{CONTAINERS, HEADINGS, Tag, TagSet};
 
 /// What one page may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,84 +204,17 @@ const VOID: TagSet = TagSet::of(&[
     Tag::TRACK,
     Tag::WBR,
 ]);
-const HEADINGS: TagSet = TagSet::of(&[Tag::H1, Tag::H2, Tag::H3, Tag::H4, Tag::H5, Tag::H6]);
-const CLOSES_P: TagSet = TagSet::of(&[
-    Tag::ADDRESS,
-    Tag::ARTICLE,
-    Tag::ASIDE,
-    Tag::BLOCKQUOTE,
-    Tag::CENTER,
-    Tag::DETAILS,
-    Tag::DIALOG,
-    Tag::DIR,
-    Tag::DIV,
-    Tag::DL,
-    Tag::DD,
-    Tag::DT,
-    Tag::LI,
-    Tag::FIELDSET,
-    Tag::FIGCAPTION,
-    Tag::FIGURE,
-    Tag::FOOTER,
-    Tag::FORM,
-    Tag::HEADER,
-    Tag::HGROUP,
-    Tag::HR,
-    Tag::MAIN,
-    Tag::MENU,
-    Tag::NAV,
-    Tag::OL,
-    Tag::P,
-    Tag::SECTION,
-    Tag::SEARCH,
-    Tag::SUMMARY,
-    Tag::UL,
-    Tag::PRE,
-    Tag::LISTING,
-    Tag::TABLE,
-    Tag::XMP,
-])
-.with(HEADINGS);
+const CLOSES_P: TagSet = TagSet::of(&[Tag::DIALOG, Tag::HR, Tag::XMP]).with(CONTAINERS);
 /// The standard's "special" elements, as far as they are known here.
 const SPECIAL: TagSet = TagSet::of(&[
-    Tag::ADDRESS,
-    Tag::ARTICLE,
-    Tag::ASIDE,
-    Tag::BLOCKQUOTE,
     Tag::BODY,
     Tag::BUTTON,
     Tag::CAPTION,
-    Tag::CENTER,
-    Tag::DD,
-    Tag::DETAILS,
-    Tag::DIR,
-    Tag::DIV,
-    Tag::DL,
-    Tag::DT,
-    Tag::FIELDSET,
-    Tag::FIGCAPTION,
-    Tag::FIGURE,
-    Tag::FOOTER,
-    Tag::FORM,
     Tag::HEAD,
-    Tag::HEADER,
-    Tag::HGROUP,
     Tag::HTML,
-    Tag::LI,
-    Tag::LISTING,
-    Tag::MAIN,
-    Tag::MENU,
-    Tag::NAV,
     Tag::NOSCRIPT,
     Tag::OBJECT,
-    Tag::OL,
-    Tag::P,
-    Tag::PRE,
-    Tag::SEARCH,
-    Tag::SECTION,
     Tag::SELECT,
-    Tag::SUMMARY,
-    Tag::TABLE,
     Tag::TBODY,
     Tag::TD,
     Tag::TEMPLATE,
@@ -289,10 +222,9 @@ const SPECIAL: TagSet = TagSet::of(&[
     Tag::TH,
     Tag::THEAD,
     Tag::TR,
-    Tag::UL,
     Tag::ROOT,
 ])
-.with(HEADINGS);
+.with(CONTAINERS);
 const FORMATTING: TagSet = TagSet::of(&[
     Tag::A,
     Tag::B,

@@ -4,67 +4,29 @@
 use crate::{
     dom::Dom,
     signals::{self, SILENT, Signals},
-    tag::{Tag, TagSet},
+    tag::{CONTAINERS, HEADINGS, Tag, TagSet},
 };
 
 /// Elements that begin and end a line.
 pub(crate) const BLOCKS: TagSet = TagSet::of(&[
     Tag::ROOT,
-    Tag::ADDRESS,
-    Tag::ARTICLE,
-    Tag::ASIDE,
-    Tag::BLOCKQUOTE,
     Tag::BODY,
     Tag::CAPTION,
-    Tag::CENTER,
-    Tag::DD,
-    Tag::DETAILS,
     Tag::DIALOG,
-    Tag::DIR,
-    Tag::DIV,
-    Tag::DL,
-    Tag::DT,
-    Tag::FIELDSET,
-    Tag::FIGCAPTION,
-    Tag::FIGURE,
-    Tag::FOOTER,
-    Tag::FORM,
-    Tag::H1,
-    Tag::H2,
-    Tag::H3,
-    Tag::H4,
-    Tag::H5,
-    Tag::H6,
     Tag::HEAD,
-    Tag::HEADER,
-    Tag::HGROUP,
     Tag::HR,
     Tag::HTML,
     Tag::LEGEND,
-    Tag::LI,
-    Tag::LISTING,
-    Tag::MAIN,
-    Tag::MENU,
-    Tag::NAV,
-    Tag::OL,
     Tag::OPTION,
-    Tag::P,
-    Tag::PRE,
-    Tag::SEARCH,
-    Tag::SECTION,
-    Tag::SUMMARY,
-    Tag::TABLE,
     Tag::TBODY,
     Tag::TD,
     Tag::TFOOT,
     Tag::TH,
     Tag::THEAD,
     Tag::TR,
-    Tag::UL,
     Tag::XMP,
-]);
-pub(crate) const HEADINGS: TagSet = TagSet::of(&[Tag::H1, Tag::H2, Tag::H3, Tag::H4, Tag::H5, Tag::H6]);
-
+])
+.with(CONTAINERS);
 /// Sizes of a text. Summed over a subtree they are those of an element.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Size {

@@ -7,18 +7,12 @@ use crate::{
     dom::Dom,
     measure::BLOCKS,
     select::Selection,
-    tag::{Tag, TagSet},
+    tag::{HEADINGS, Tag, TagSet},
 };
 
 /// Blocks with an empty line around them.
 const PARAGRAPHS: TagSet = TagSet::of(&[
     Tag::P,
-    Tag::H1,
-    Tag::H2,
-    Tag::H3,
-    Tag::H4,
-    Tag::H5,
-    Tag::H6,
     Tag::UL,
     Tag::OL,
     Tag::DL,
@@ -29,7 +23,8 @@ const PARAGRAPHS: TagSet = TagSet::of(&[
     Tag::HR,
     Tag::SECTION,
     Tag::ARTICLE,
-]);
+])
+.with(HEADINGS);
 
 pub(crate) fn render(dom: &Dom, selection: &Selection) -> String {
     let mut writer = Writer { out: String::new(), pending: Break::None, cell: false, space: false };

@@ -9,11 +9,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     dom::Dom,
-    measure::{BLOCKS, Block, HEADINGS, Measures},
+    measure::{BLOCKS, Block, Measures},
     metadata::Metadata,
     page_kind,
     signals::Signals,
-    tag::{Tag, TagSet},
+    tag::{HEADINGS, Tag, TagSet},
     wide,
 };
 

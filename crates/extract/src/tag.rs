@@ -126,6 +126,44 @@ tags! {
     VIDEO video, WBR wbr, XMP xmp, ANNOTATION annotation,
 }
 
+pub(crate) const HEADINGS: TagSet = TagSet::of(&[Tag::H1, Tag::H2, Tag::H3, Tag::H4, Tag::H5, Tag::H6]);
+
+/// Elements that hold text or other elements and begin a block, whatever list of the standard names them.
+pub(crate) const CONTAINERS: TagSet = TagSet::of(&[
+    Tag::ADDRESS,
+    Tag::ARTICLE,
+    Tag::ASIDE,
+    Tag::BLOCKQUOTE,
+    Tag::CENTER,
+    Tag::DETAILS,
+    Tag::DIR,
+    Tag::DIV,
+    Tag::DL,
+    Tag::DD,
+    Tag::DT,
+    Tag::LI,
+    Tag::FIELDSET,
+    Tag::FIGCAPTION,
+    Tag::FIGURE,
+    Tag::FOOTER,
+    Tag::FORM,
+    Tag::HEADER,
+    Tag::HGROUP,
+    Tag::MAIN,
+    Tag::MENU,
+    Tag::NAV,
+    Tag::OL,
+    Tag::P,
+    Tag::SECTION,
+    Tag::SEARCH,
+    Tag::SUMMARY,
+    Tag::UL,
+    Tag::PRE,
+    Tag::LISTING,
+    Tag::TABLE,
+])
+.with(HEADINGS);
+
 #[cfg(test)]
 mod tests {
     use super::*;

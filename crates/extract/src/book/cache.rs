@@ -1,7 +1,7 @@
 //! What engines have read before, so that a second run reads no page image.
 //!
 //! An entry is addressed by a digest (the file's, and a second time that of the page's pixels), the question (page, engine,
-//! language packs) and the engine's version: the same bytes asked the same are answered the same. By the file nothing has
+//! language packs) and the version of this module: the same bytes asked the same are answered the same. By the file nothing has
 //! to be drawn; by the pixels a page is known again in another file. A cache that cannot be written or read costs time, nothing else.
 
 use std::{
@@ -11,10 +11,10 @@ use std::{
 
 use document::Digest;
 
-use super::protocol::{Reply, Request};
-
-/// Rises when the same page would be read differently.
-const VERSION: &str = "1";
+use super::{
+    VERSION,
+    protocol::{Reply, Request},
+};
 
 /// A folder of answers.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use document::FaultKind;
 use ort::{session::Session, value::TensorRef};
 
 use super::{
-    protocol::{Extent, PP_OCR_FILES, SAMPLE},
-    raster::Raster,
+    protocol::{Extent, PP_OCR_FILES},
+    raster::{Prepared, Raster},
     reading_order,
     shape::{Area, Shape, Word, is_unspaced},
     trouble::Trouble,
@@ -64,16 +64,8 @@ impl PpOcr {
     /// Reads a page.
     pub fn read(&mut self, raster: Raster, extent: Extent) -> Result<Shape, Trouble> {
         let models = self.models()?;
-        let raster = raster.straightened();
-        let points = 72.0 / raster.dpi.max(1.0);
-        let (width, height) = (raster.width as f32 * points, raster.height as f32 * points);
-        let (raster, top) = match extent {
-            Extent::Page => (raster, 0),
-            Extent::Sample => {
-                let top = (raster.height as f32 * SAMPLE.0) as usize;
-                (raster.rows(top, (raster.height as f32 * SAMPLE.1) as usize), top)
-            }
-        };
+        let Prepared { raster, top, width, height } = raster.prepared(extent);
+        let points = raster.points();
         let mut words = Vec::new();
         for line in models.detect(&raster)? {
             words.extend(models.line(&raster, &line)?);

@@ -52,9 +52,6 @@ impl Engine {
 /// Files that the second engine needs, in the folder of models.
 pub const PP_OCR_FILES: [&str; 3] = ["libonnxruntime.so", "pp_ocr_detect.onnx", "pp_ocr_recognise.onnx"];
 
-/// Part of the page that a sample is, from its top.
-pub const SAMPLE: (f32, f32) = (0.42, 0.56);
-
 /// Whether the second engine can be used with what is in a folder.
 pub fn has_pp_ocr(models: &std::path::Path) -> bool {
     cfg!(feature = "ocr-onnx") && PP_OCR_FILES.iter().all(|name| models.join(name).is_file())

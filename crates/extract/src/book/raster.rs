@@ -5,7 +5,7 @@ use std::io::Cursor;
 use document::{Digest, FaultKind, Hasher};
 use image::{ImageReader, Limits};
 
-use super::trouble::Trouble;
+use super::{protocol::Extent, trouble::Trouble};
 
 /// An image of a page, one byte a pixel, 0 black.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,19 @@ pub struct Raster {
     /// Pixels an inch, as far as anybody knows.
     pub dpi: f32,
 }
+
+/// What an engine reads of a page.
+pub struct Prepared {
+    pub raster: Raster,
+    /// Where it begins on the page, in pixels.
+    pub top: usize,
+    /// Of the whole page, in points.
+    pub width: f32,
+    pub height: f32,
+}
+
+/// Part of the page that a sample is, from its top.
+const SAMPLE: (f32, f32) = (0.42, 0.56);
 
 /// Sides and memory of an image that is decoded.
 const MAX_SIDE: u32 = 20_000;
@@ -65,6 +78,24 @@ impl Raster {
         hasher.field(&self.dpi.to_bits().to_le_bytes());
         hasher.field(&self.grey);
         hasher.finish()
+    }
+
+    /// Points a pixel.
+    pub fn points(&self) -> f32 {
+        72.0 / self.dpi.max(1.0)
+    }
+
+    /// The page straightened, and of it what is to be read.
+    pub fn prepared(self, extent: Extent) -> Prepared {
+        let page = self.straightened();
+        let points = page.points();
+        let (width, height) = (page.width as f32 * points, page.height as f32 * points);
+        let row = |share: f32| (page.height as f32 * share) as usize;
+        let (raster, top) = match extent {
+            Extent::Page => (page, 0),
+            Extent::Sample => (page.rows(row(SAMPLE.0), row(SAMPLE.1)), row(SAMPLE.0)),
+        };
+        Prepared { raster, top, width, height }
     }
 
     /// Rows `top..bottom`.

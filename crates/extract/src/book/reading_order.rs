@@ -15,6 +15,13 @@ const GUTTER_WIDTH: f32 = 0.75;
 const SIDE_WIDTH: f32 = 5.0;
 /// Share of a column that its lines fill on average. Rows of a table fill less.
 const FILLED: f32 = 0.62;
+/// A line that fills this share of its column was broken at its edge.
+const FULL: f32 = 0.9;
+/// Of so many lines at least …
+const TEXT_LINES: usize = 8;
+/// … this share is full in running text, however many short ones stand between (prescriptions, verse). Cells of a table seldom
+/// reach the same edge.
+const FULL_LINES: f32 = 0.3;
 /// Gap between two cells of a table row, in heights of the text.
 const CELL_GAP: f32 = 2.6;
 /// Confidence below which a number counts as doubted.
@@ -125,14 +132,19 @@ fn check(words: &[Word], free: Area, size: f32) -> Option<Area> {
     let aligned =
         right_rows.iter().filter(|row| left_rows.iter().any(|left| (left.bottom - row.bottom).abs() < 0.2 * size));
     let aligned = aligned.count() as f32 / right_rows.len() as f32;
-    let fill = |rows: &[Area], area: &Area| {
-        rows.iter().map(|row| row.width() / area.width().max(1.0)).sum::<f32>() / rows.len() as f32
-    };
-    let filled = fill(&left_rows, &left_area).min(fill(&right_rows, &right_area));
-    if aligned > 0.7 && filled < FILLED {
+    let is_text = is_running_text(&left_rows, left_area.width()) && is_running_text(&right_rows, right_area.width());
+    if aligned > 0.7 && !is_text {
         return None;
     }
     Some(Area { left: left_area.right.min(free.left), right: right_area.left.max(free.right), ..free })
+}
+
+/// Whether rows in a column of this width are lines of text rather than cells of a table.
+fn is_running_text(rows: &[Area], width: f32) -> bool {
+    let filled = |row: &Area| row.width() / width.max(1.0);
+    let mean = rows.iter().map(filled).sum::<f32>() / rows.len() as f32;
+    let full = rows.iter().filter(|row| filled(row) >= FULL).count() as f32 / rows.len() as f32;
+    mean >= FILLED || rows.len() >= TEXT_LINES && full >= FULL_LINES
 }
 
 /// The areas of the lines that words stand in.
@@ -264,6 +276,19 @@ mod tests {
         assert_eq!(lines[1], "left column line 2 with words");
         assert_eq!(lines[7], "right column line 2 with words");
         assert_eq!(lines[13], "a sentence below both columns that is as wide as the page is");
+    }
+
+    #[test]
+    fn columns_on_one_grid_are_read_apart_although_most_of_their_lines_are_short() {
+        let mut words = Vec::new();
+        let lines = ["白芷五钱紫川朴陈皮甘草苍术各二", "香三分", "两"];
+        for line in 0..12 {
+            row(&mut words, 0.0, line as f32, lines[line % 3]);
+            row(&mut words, 180.0, line as f32, lines[(line + 1) % 3]);
+        }
+        let read = read(words);
+        assert_eq!(read.len(), 24);
+        assert_eq!(read[..3], lines);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use document::FaultKind;
 use tesseract::plumbing::TessBaseApi;
 
 use super::{
-    protocol::{Extent, SAMPLE},
-    raster::Raster,
+    protocol::Extent,
+    raster::{Prepared, Raster},
     reading_order,
     shape::{Area, Shape, Word},
     trouble::Trouble,
@@ -71,16 +71,7 @@ impl Tesseract {
     }
 
     fn read_upright(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
-        let raster = raster.straightened();
-        let points = 72.0 / raster.dpi.max(1.0);
-        let (width, height) = (raster.width as f32 * points, raster.height as f32 * points);
-        let (raster, top) = match extent {
-            Extent::Page => (raster, 0),
-            Extent::Sample => {
-                let top = (raster.height as f32 * SAMPLE.0) as usize;
-                (raster.rows(top, (raster.height as f32 * SAMPLE.1) as usize), top)
-            }
-        };
+        let Prepared { raster, top, width, height } = raster.prepared(extent);
         let words = self.words(&raster, packs, AUTOMATIC, top)?;
         Ok(reading_order::shape(width, height, words))
     }
@@ -95,7 +86,7 @@ impl Tesseract {
         api.set_source_resolution(raster.dpi.round().clamp(70.0, 600.0) as i32);
         api.recognize().map_err(|_| failed("read"))?;
         let table = api.get_tsv_text(0).map_err(|_| failed("write out"))?;
-        Ok(words(&table.as_ref().to_string_lossy(), 72.0 / raster.dpi.max(1.0), top as f32))
+        Ok(words(&table.as_ref().to_string_lossy(), raster.points(), top as f32))
     }
 }
 
