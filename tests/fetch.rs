@@ -44,7 +44,9 @@ fn serve() -> (u16, Log) {
                 seen.iter().filter(|(_, it)| it == path).count()
             };
             assert!(request.contains("User-Agent: medcorpus/") && request.contains("(+mailto:me@example.org)"));
-            let _ = stream.write_all(&answer(path, port, times));
+            let is_failing = path == "/robots.txt" && request.contains("Host: localhost") && times <= 3;
+            let failure = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n".to_vec();
+            let _ = stream.write_all(&if is_failing { failure } else { answer(path, port, times) });
         }
     });
     (port, log)
@@ -147,9 +149,9 @@ fn a_site_is_fetched_politely_and_its_text_is_taken_from_the_archive() {
     );
     assert!(!counts.contains_key("/private/1") && !counts.contains_key("/optout"), "{counts:?}");
     assert!(counts.contains_key("/calendar/3") && !counts.contains_key("/calendar/4"), "{counts:?}");
-    // The address inside is not reached: no socket is opened for its robots.txt, and without that nothing may be fetched.
-    assert_eq!(done["errors"]["no answer for robots.txt"], 1, "{done}");
-    assert_eq!(done["errors"]["refused by robots.txt"], 3, "{done}");
+    // The address inside is not reached: no socket is opened, not even for its robots.txt.
+    assert_eq!(done["errors"]["not a public address"], 1, "{done}");
+    assert_eq!(done["errors"]["refused by robots.txt"], 2, "{done}");
     let requests = log.lock().unwrap().len();
     let titles = titles(folder.path());
     assert!(titles.contains("Page 7") && titles.contains("Page 100") && titles.contains("Busy"), "{titles:?}");
@@ -199,9 +201,26 @@ fn a_crawl_that_is_killed_a_hundred_times_loses_no_address() {
 }
 
 #[test]
+fn a_site_whose_robots_file_fails_is_left_to_the_next_run() {
+    let (port, log) = serve();
+    let folder = tempfile::tempdir().unwrap();
+    // Of the same server under another name, whose robots.txt fails as long as the test wants.
+    describe(folder.path(), port);
+    let text = std::fs::read_to_string(folder.path().join("site.toml")).unwrap().replace("127.0.0.1", "localhost");
+    std::fs::write(folder.path().join("site.toml"), text).unwrap();
+    let failed = run_within(folder.path(), &FETCH, PATIENCE).ended(4);
+    assert!(failed.stderr.contains("no robots.txt, left to the next run"), "{}", failed.stderr);
+    assert_eq!(counts(&log)["/robots.txt"], 3);
+    assert_eq!(counts(&log).len(), 1, "nothing but robots.txt was asked for");
+    let done = run_within(folder.path(), &FETCH, PATIENCE).ended(0).json();
+    assert!(done["pages"].as_u64().unwrap() >= 1 && done["waiting"] == 0, "{done}");
+    assert_polite(&log);
+}
+
+#[test]
 fn nobody_fetches_without_saying_who() {
     let folder = tempfile::tempdir().unwrap();
     describe(folder.path(), 9);
-    let ran = run_within(folder.path(), &["fetch", "site.toml", "--contact", "me"], PATIENCE).ended(4);
+    let ran = run_within(folder.path(), &["fetch", "site.toml", "--contact", "me"], PATIENCE).ended(2);
     assert!(ran.stderr.contains("must be a mailbox"), "{}", ran.stderr);
 }

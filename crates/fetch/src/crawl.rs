@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     frontier::Frontier,
-    http::{Client, Exchange},
+    http::{Client, Exchange, NoAnswer},
     robots::Robots,
     site::{Site, links},
     warc,
@@ -20,13 +20,14 @@ use crate::{
 
 /// What stopped a crawl.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
-
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Error {
-        Error(error.to_string())
-    }
+pub enum Error {
+    /// Nothing was done.
+    #[error("contact {0:?} must be a mailbox or an address that a site can write to")]
+    Contact(String),
+    #[error("{0}")]
+    Folder(String),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
 }
 
 /// What a user decides.
@@ -60,7 +61,8 @@ struct Crawl<'s> {
     client: Client,
     frontier: Frontier,
     archive: File,
-    robots: BTreeMap<String, Robots>,
+    /// By origin: what it allows, and how often it was asked for it.
+    robots: BTreeMap<String, (Robots, u32)>,
     /// No request may be sent earlier.
     ready: Instant,
     crawl_delay: Duration,
@@ -77,25 +79,27 @@ pub fn crawl(
     report: &mut dyn FnMut(&Progress),
 ) -> Result<Progress, Error> {
     if !settings.contact.contains(['@', '/']) || settings.contact.contains(['\r', '\n']) {
-        let message =
-            format!("contact {:?} must be a mailbox or an address that a site can write to", settings.contact);
-        return Err(Error(message));
+        return Err(Error::Contact(settings.contact.clone()));
     }
     fs::create_dir_all(folder)?;
     // The journal's lock: two crawls of one folder would each keep their delay, and both together would not.
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join("lock"))?;
-    lock.try_lock().map_err(|_| Error(format!("{} is in use by another crawl; wait for it", folder.display())))?;
+    lock.try_lock()
+        .map_err(|_| Error::Folder(format!("{} is in use by another crawl; wait for it", folder.display())))?;
     let frontier = Frontier::open(&folder.join("frontier"))?;
     let mut archive = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join("pages.warc.gz"))?;
     // Behind the last finished address lies what a kill left of the next one.
     let length = archive.metadata()?.len();
     if length < frontier.warc_bytes {
-        return Err(Error(format!("{}/pages.warc.gz is shorter than its frontier says; begin anew", folder.display())));
+        return Err(Error::Folder(format!(
+            "{}/pages.warc.gz is shorter than its frontier says; begin anew",
+            folder.display()
+        )));
     }
     archive.set_len(frontier.warc_bytes)?;
     archive.seek(SeekFrom::End(0))?;
     let agent = format!("medcorpus/{} (+{})", env!("CARGO_PKG_VERSION"), settings.contact);
-    let client = Client::new(agent, site.max_page_megabytes << 20, settings.allow_loopback).map_err(Error)?;
+    let client = Client::new(agent, site.max_page_megabytes << 20, settings.allow_loopback).map_err(Error::Folder)?;
     let mut crawl = Crawl {
         site,
         client,
@@ -108,7 +112,7 @@ pub fn crawl(
     };
     // When the last request of an earlier run was sent is not known better than: before now.
     if crawl.frontier.has_requested {
-        crawl.ready += crawl.delay();
+        crawl.ready += crawl.delay().max(crawl.frontier.delay);
     }
     crawl.run(report)?;
     Ok(crawl.progress)
@@ -139,24 +143,44 @@ impl Crawl<'_> {
     fn one(&mut self, place: u64, address: &str, depth: u32) -> Result<(), Error> {
         let Some(url) = Site::address(None, address) else { return Ok(self.frontier.failed(place, address)?) };
         let origin = url.origin().ascii_serialization();
-        if !self.robots.contains_key(&origin) {
-            let robots = self.fetch_robots(&url)?;
+        if self.robots.get(&origin).is_none_or(|(robots, tries)| robots.is_unreachable() && *tries < TRIES) {
+            let tries = self.robots.get(&origin).map_or(0, |(_, tries)| *tries) + 1;
+            let robots = match self.fetch_robots(&url)? {
+                Ok(robots) => robots,
+                Err(NoAnswer::NotPublic(_)) => {
+                    self.count("not a public address");
+                    return Ok(self.frontier.failed(place, address)?);
+                }
+                Err(NoAnswer::Failed(_)) => Robots::unreachable(),
+            };
             let delay = robots.delay_secs().and_then(|it| Duration::try_from_secs_f64(it).ok()).unwrap_or_default();
             self.crawl_delay = self.crawl_delay.max(delay);
             // The request for robots.txt was followed by a shorter delay.
             self.ready = self.ready.max(Instant::now() + delay);
-            self.robots.insert(origin.clone(), robots);
+            self.robots.insert(origin.clone(), (robots, tries));
         }
-        if !self.robots[&origin].allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
+        let (robots, tries) = &self.robots[&origin];
+        if robots.is_unreachable() {
+            // Nothing may be fetched now, and nothing is known against the address.
+            if *tries == TRIES {
+                self.count("no robots.txt, left to the next run");
+                self.frontier.leave(place);
+            }
+            return Ok(());
+        }
+        if !robots.allows(&url[url::Position::BeforePath..url::Position::AfterQuery]) {
             self.count("refused by robots.txt");
             return Ok(self.frontier.failed(place, address)?);
         }
         let exchange = match self.send(&url)? {
             Ok(exchange) => exchange,
-            Err(message) => {
-                let is_inside = message.contains("no public address");
-                self.count(if is_inside { "not a public address" } else { "no answer" });
-                if is_inside || !self.frontier.postpone(place, TRIES) {
+            Err(NoAnswer::NotPublic(_)) => {
+                self.count("not a public address");
+                return Ok(self.frontier.failed(place, address)?);
+            }
+            Err(NoAnswer::Failed(_)) => {
+                self.count("no answer");
+                if !self.frontier.postpone(place, TRIES) {
                     self.frontier.failed(place, address)?;
                 }
                 return Ok(());
@@ -185,25 +209,25 @@ impl Crawl<'_> {
     }
 
     /// Follows up to five redirects, as RFC 9309 (2.3.1.2) asks.
-    fn fetch_robots(&mut self, url: &Url) -> Result<Robots, Error> {
-        let Ok(mut at) = url.join("/robots.txt") else { return Ok(Robots::unreachable()) };
+    fn fetch_robots(&mut self, url: &Url) -> Result<Result<Robots, NoAnswer>, Error> {
+        let Ok(mut at) = url.join("/robots.txt") else { return Ok(Ok(Robots::unreachable())) };
         for _ in 0..=5 {
-            let Ok(exchange) = self.send(&at)? else {
-                self.count("no answer for robots.txt");
-                return Ok(Robots::unreachable());
+            let exchange = match self.send(&at)? {
+                Ok(exchange) => exchange,
+                Err(error) => return Ok(Err(error)),
             };
             self.archive(at.as_str(), &exchange)?;
             match exchange.header("location").and_then(|it| at.join(it).ok()) {
                 Some(next) if (300..=399).contains(&exchange.status) => at = next,
-                _ => return Ok(Robots::of_answer(exchange.status, &exchange.body())),
+                _ => return Ok(Ok(Robots::of_answer(exchange.status, &exchange.body()))),
             }
         }
         // Too long a chain counts as no file.
-        Ok(Robots::of_answer(404, b""))
+        Ok(Ok(Robots::of_answer(404, b"")))
     }
 
     /// Waits, notes the request on disk, and sends it. What the answer asks for is waited for before the next.
-    fn send(&mut self, url: &Url) -> Result<Result<Exchange, String>, Error> {
+    fn send(&mut self, url: &Url) -> Result<Result<Exchange, NoAnswer>, Error> {
         std::thread::sleep(self.ready.saturating_duration_since(Instant::now()));
         self.frontier.request(url.as_str())?;
         self.progress.requests += 1;
@@ -216,6 +240,7 @@ impl Crawl<'_> {
             let asked = exchange.header("retry-after").and_then(|it| it.parse().ok()).map(Duration::from_secs);
             delay = delay.max(asked.unwrap_or(delay * 4).min(LONGEST_BACK_OFF));
         }
+        self.frontier.waits(delay)?;
         self.ready = Instant::now() + delay;
         Ok(answer)
     }

@@ -1,7 +1,7 @@
 //! What is to be fetched and what was: a journal on disk, one line an event, that survives being killed at any byte.
 //!
-//! `found DEPTH URL`, `request URL` (on disk before the request is made), `done WARC_LENGTH STATUS URL`,
-//! `failed URL`. What a page links to and that it is done are one write; the web archive is on disk
+//! `found DEPTH URL`, `request URL` (on disk before the request is made), `delay MILLISECONDS` (where the wait after a request
+//! is not that after the last), `done WARC_LENGTH STATUS URL`, `failed URL`. What a page links to and that it is done are one write; the web archive is on disk
 //! before. So a kill costs at most the request that was under way, which is made again.
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
     path::Path,
+    time::Duration,
 };
 
 /// Addresses in the order in which they were found.
@@ -24,6 +25,10 @@ pub(crate) struct Frontier {
     pub warc_bytes: u64,
     /// Whether any request was made, by this or an earlier run.
     pub has_requested: bool,
+    /// The wait after the last request, rounded up to a power of two of milliseconds, so that it is seldom written.
+    pub delay: Duration,
+    /// Open addresses that this run leaves to the next.
+    left: usize,
 }
 
 impl Frontier {
@@ -44,12 +49,15 @@ impl Frontier {
             pages: 0,
             warc_bytes: 0,
             has_requested: false,
+            delay: Duration::ZERO,
+            left: 0,
         };
         let mut finished = BTreeSet::new();
         for line in String::from_utf8_lossy(&text[..whole]).lines() {
             match *line.splitn(4, ' ').collect::<Vec<_>>() {
                 ["found", depth, url] => frontier.insert(url, depth.parse().unwrap_or(0)),
                 ["request", ..] => frontier.has_requested = true,
+                ["delay", millis] => frontier.delay = Duration::from_millis(millis.parse().unwrap_or(0)),
                 ["done", warc_bytes, _, url] => {
                     frontier.warc_bytes = warc_bytes.parse().unwrap_or(frontier.warc_bytes);
                     frontier.pages += 1;
@@ -73,7 +81,7 @@ impl Frontier {
     }
 
     pub fn waiting(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.left
     }
 
     /// The next address and its depth; it stays open until it is finished.
@@ -93,6 +101,21 @@ impl Frontier {
         self.open.insert(self.places, (url, depth));
         self.places += 1;
         true
+    }
+
+    /// Leaves an address to the next run: nothing is known against it.
+    pub fn leave(&mut self, place: u64) {
+        self.left += usize::from(self.open.remove(&place).is_some());
+    }
+
+    /// Remembers how long to wait after the last request, should the crawl be killed before the next.
+    pub fn waits(&mut self, delay: Duration) -> std::io::Result<()> {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX / 2).max(1).next_power_of_two();
+        if Duration::from_millis(millis) == self.delay {
+            return Ok(());
+        }
+        self.delay = Duration::from_millis(millis);
+        self.write(&format!("delay {millis}\n"))
     }
 
     /// Adds what is not known yet.
@@ -142,6 +165,21 @@ impl Frontier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_and_how_long_to_wait_is_known_to_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("frontier");
+        let mut frontier = Frontier::open(&path).unwrap();
+        frontier.found(&["http://x/a".to_owned()], 0).unwrap();
+        frontier.waits(Duration::from_secs(60)).unwrap();
+        frontier.leave(0);
+        assert_eq!((frontier.next(), frontier.waiting()), (None, 1));
+        drop(frontier);
+        let again = Frontier::open(&path).unwrap();
+        assert_eq!((again.next().map(|(_, url, _)| url), again.waiting()), (Some("http://x/a".to_owned()), 1));
+        assert!(again.delay >= Duration::from_secs(60));
+    }
 
     #[test]
     fn no_address_is_lost_wherever_the_journal_ends() {

@@ -6,7 +6,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, pki_types::ServerName};
@@ -16,7 +16,25 @@ use crate::address::is_public;
 
 /// Longest wait for the next bytes. It ends a request, and never decides what a page says.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest time of a whole answer: one that drips byte by byte would hold a crawl for ever.
+const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    /// Never will be: the name leads to no address that may be asked.
+    #[error("{0} has no public address; a site on this machine needs --allow-loopback")]
+    NotPublic(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for NoAnswer {
+    fn from(message: String) -> NoAnswer {
+        NoAnswer::Failed(message)
+    }
+}
 
 /// What an exchange left behind.
 #[derive(Debug)]
@@ -68,9 +86,9 @@ impl Client {
     }
 
     /// Asks for one address; redirects are answers like others.
-    pub fn get(&self, url: &Url) -> Result<Exchange, String> {
-        let host = url.host_str().ok_or("the address has no host")?;
-        let port = url.port_or_known_default().ok_or("the address has no port")?;
+    pub fn get(&self, url: &Url) -> Result<Exchange, NoAnswer> {
+        let host = url.host_str().ok_or_else(|| "the address has no host".to_owned())?;
+        let port = url.port_or_known_default().ok_or_else(|| "the address has no port".to_owned())?;
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let request = format!(
@@ -86,27 +104,27 @@ impl Client {
                 let session = ClientConnection::new(self.tls.clone(), name).map_err(|error| error.to_string())?;
                 exchange(StreamOwned::new(session, stream), request.as_bytes(), self.max_bytes)
             }
-            scheme => return Err(format!("{scheme} is not spoken, only http and https")),
+            scheme => return Err(format!("{scheme} is not spoken, only http and https").into()),
         };
         let (response, truncated) = bytes?;
-        let (header_bytes, status, headers) = head(&response).ok_or("the answer is not HTTP")?;
+        let (header_bytes, status, headers) = head(&response).ok_or_else(|| "the answer is not HTTP".to_owned())?;
         Ok(Exchange { request: request.into_bytes(), response, header_bytes, status, headers, truncated })
     }
 
     /// The name is resolved once, and the socket goes to an address that was looked at.
-    fn connect(&self, host: &str, port: u16) -> Result<TcpStream, String> {
+    fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NoAnswer> {
         let found = (host, port).to_socket_addrs().map_err(|error| format!("{host} is not found: {error}"))?;
         let is_allowed =
             |it: &SocketAddr| is_public(it.ip()) || (self.may_use_loopback && it.ip().to_canonical().is_loopback());
         let allowed: Vec<SocketAddr> = found.filter(is_allowed).collect();
-        let mut last = format!("{host} has no public address; a site on this machine needs --allow-loopback");
+        let mut last = NoAnswer::NotPublic(host.to_owned());
         for address in allowed {
             match TcpStream::connect_timeout(&address, PATIENCE) {
                 Ok(stream) => {
                     let set = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
-                    return set.map(|()| stream).map_err(|error| error.to_string());
+                    return set.map(|()| stream).map_err(|error| error.to_string().into());
                 }
-                Err(error) => last = format!("{address}: {error}"),
+                Err(error) => last = format!("{address}: {error}").into(),
             }
         }
         Err(last)
@@ -123,6 +141,7 @@ fn exchange(
     let mut response = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     let mut expected = None;
+    let started = Instant::now();
     loop {
         let read = match stream.read(&mut buffer) {
             Ok(read) => read,
@@ -148,6 +167,12 @@ fn exchange(
             }
             Some(_) if read == 0 => return Ok((response, Some("disconnect"))),
             _ => {}
+        }
+        if started.elapsed() > LONGEST_ANSWER {
+            return match head(&response) {
+                Some(_) => Ok((response, Some("time"))),
+                None => Err(format!("no whole headers in {} seconds", LONGEST_ANSWER.as_secs())),
+            };
         }
         if response.len() as u64 >= max_bytes {
             response.truncate(usize::try_from(max_bytes).unwrap_or(usize::MAX));
@@ -208,8 +233,8 @@ mod tests {
             "http://0x7f.1/",
             "http://169.254.169.254/",
         ] {
-            let message = client.get(&Url::parse(address).unwrap()).unwrap_err();
-            assert!(message.contains("no public address"), "{address}: {message}");
+            let error = client.get(&Url::parse(address).unwrap()).unwrap_err();
+            assert!(matches!(error, NoAnswer::NotPublic(_)), "{address}: {error}");
         }
     }
 }

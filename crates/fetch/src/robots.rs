@@ -60,6 +60,11 @@ impl Robots {
         }
     }
 
+    /// Whether the server failed to say what may be fetched.
+    pub fn is_unreachable(&self) -> bool {
+        self.unreachable
+    }
+
     /// Nothing may be fetched.
     pub fn unreachable() -> Robots {
         Robots { unreachable: true, ..Robots::default() }

@@ -27,8 +27,20 @@ pub fn run(arguments: &FetchArguments) -> Result<Exit, Failure> {
         }
     };
     let done = fetch::crawl(&site, &out, &settings, &mut report)
-        .map_err(|error| Failure { exit: Exit::Failed, message: error.to_string() })?;
-    print_json(&done)
+        .map_err(|error| Failure { exit: exit_of(&error), message: error.to_string() })?;
+    print_json(&done)?;
+    if done.pages == 0 {
+        let message = format!("nothing was fetched; errors by kind: {:?}", done.errors);
+        return Err(Failure { exit: Exit::Failed, message });
+    }
+    Ok(Exit::Done)
+}
+
+fn exit_of(error: &fetch::Error) -> Exit {
+    match error {
+        fetch::Error::Contact(_) => Exit::Configuration,
+        fetch::Error::Folder(_) | fetch::Error::Io(_) => Exit::Failed,
+    }
 }
 
 fn load(path: &Path) -> Result<(String, Site), Failure> {
