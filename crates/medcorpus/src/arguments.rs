@@ -224,8 +224,9 @@ pub struct TrainArguments {
     pub labels: LabelFiles,
 }
 
+/// A language, and the labels on which it is measured.
 #[derive(Args)]
-pub struct CalibrateArguments {
+pub struct MeasuredOn {
     #[command(flatten)]
     pub folder: LanguageFolder,
     #[command(flatten)]
@@ -233,6 +234,12 @@ pub struct CalibrateArguments {
     /// What the classifier was trained on, where that is not the labels
     #[arg(long, num_args = 1..)]
     pub training: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct CalibrateArguments {
+    #[command(flatten)]
+    pub on: MeasuredOn,
     /// Of the kept documents, this share shall be medical
     #[arg(long, default_value_t = 0.95)]
     pub precision: f64,
@@ -258,12 +265,7 @@ pub struct CalibrateArguments {
 #[derive(Args)]
 pub struct CheckLanguageArguments {
     #[command(flatten)]
-    pub folder: LanguageFolder,
-    #[command(flatten)]
-    pub labels: LabelFiles,
-    /// What the classifier was trained on, where that is not the labels
-    #[arg(long, num_args = 1..)]
-    pub training: Vec<PathBuf>,
+    pub on: MeasuredOn,
 }
 
 /// Where a build goes and how it is run.

@@ -100,17 +100,25 @@ pub fn replace_table(text: &str, name: &str, table: &str) -> String {
     format!("{}\n\n{}\n", kept.trim_end(), table.trim_end())
 }
 
-/// Sets numbers of the table `[name]` line by line; a key that is not there is added behind the table's head.
+/// Sets numbers of the table `[name]` line by line; a key that is not there is added behind the one before it.
 pub fn set_numbers(text: &str, name: &str, numbers: &[(&str, String)]) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut behind = None;
     for (key, number) in numbers {
         let Some(start) = lines.iter().position(|line| line.trim() == format!("[{name}]")) else { continue };
         let end =
             lines[start + 1..].iter().position(|line| line.starts_with('[')).map_or(lines.len(), |it| start + 1 + it);
         let is_key = |line: &String| line.split('=').next().is_some_and(|left| left.trim() == *key);
         match lines[start..end].iter().position(is_key) {
-            Some(place) => lines[start + place] = format!("{key} = {number}"),
-            None => lines.insert(start + 1, format!("{key} = {number}")),
+            Some(place) => {
+                lines[start + place] = format!("{key} = {number}");
+                behind = Some(start + place);
+            }
+            None => {
+                let place = behind.unwrap_or(start) + 1;
+                lines.insert(place, format!("{key} = {number}"));
+                behind = Some(place);
+            }
         }
     }
     lines.join("\n") + "\n"
@@ -135,7 +143,7 @@ mod tests {
     fn numbers_are_set_where_they_stand() {
         let text = "[keywords]\n# why\nmin_density = 0.5\n[quality]\nmin_density = 1\n";
         let found = set_numbers(text, "keywords", &[("min_density", "0.02".into()), ("min_distinct", "2".into())]);
-        assert_eq!(found, "[keywords]\nmin_distinct = 2\n# why\nmin_density = 0.02\n[quality]\nmin_density = 1\n");
+        assert_eq!(found, "[keywords]\n# why\nmin_density = 0.02\nmin_distinct = 2\n[quality]\nmin_density = 1\n");
     }
 
     #[test]

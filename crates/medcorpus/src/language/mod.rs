@@ -110,24 +110,24 @@ fn train(arguments: &TrainArguments) -> Result<Exit, Failure> {
 }
 
 fn calibrate(arguments: &CalibrateArguments) -> Result<Exit, Failure> {
-    let language = load(&arguments.folder)?;
-    let labels = read_labels(&arguments.labels)?;
-    let training = match (arguments.without_classifier || language.classifier.is_none(), arguments.training.as_slice())
-    {
-        (true, _) => None,
-        (false, []) => Some(labels.clone()),
-        (false, files) => Some(onboard::read_labels(files, None)?),
-    };
+    let language = load(&arguments.on.folder)?;
+    let labels = read_labels(&arguments.on.labels)?;
+    let training =
+        match (arguments.without_classifier || language.classifier.is_none(), arguments.on.training.as_slice()) {
+            (true, _) => None,
+            (false, []) => Some(labels.clone()),
+            (false, files) => Some(onboard::read_labels(files, None)?),
+        };
     let wanted = Wanted {
         precision: arguments.precision,
         prevalence: arguments.prevalence,
         min_probability: arguments.min_probability,
     };
-    let mining = mine::settings(&arguments.folder, &language, &arguments.mining)?;
+    let mining = mine::settings(&arguments.on.folder, &language, &arguments.mining)?;
     let mut progress = |what: &str| eprintln!("{}: {what}", language.code);
     let found = onboard::calibrate(&language, &labels, training.as_deref(), &mining, wanted, &mut progress)?;
     if !arguments.dry_run {
-        write_judgement(&arguments.folder, &found)?;
+        write_judgement(&arguments.on.folder, &found)?;
     }
     if arguments.json { print_json(&found) } else { print(&tables::calibration(language.code, wanted, &found)) }
 }
@@ -154,9 +154,9 @@ fn write_judgement(folder: &LanguageFolder, found: &Calibration) -> Result<(), F
 }
 
 fn check(arguments: &CheckLanguageArguments) -> Result<Exit, Failure> {
-    let language = load(&arguments.folder)?;
-    let labels = read_labels(&arguments.labels)?;
-    let training = match arguments.training.as_slice() {
+    let language = load(&arguments.on.folder)?;
+    let labels = read_labels(&arguments.on.labels)?;
+    let training = match arguments.on.training.as_slice() {
         [] => Vec::new(),
         files => onboard::read_labels(files, None)?,
     };
