@@ -125,6 +125,21 @@ pub struct IdentifySettings {
     pub confused_with: BTreeMap<String, Vec<String>>,
 }
 
+impl IdentifySettings {
+    /// Whether a label of the model means the language of this code.
+    pub fn has_label(&self, code: LanguageCode, label: &str) -> bool {
+        match &self.labels {
+            Some(labels) => labels.iter().any(|known| known == label),
+            None => code.as_str() == label,
+        }
+    }
+
+    /// Whether a label means this language in this text, although it is another language's.
+    pub fn is_confused_with(&self, label: &str, text: &str) -> bool {
+        self.confused_with.get(label).is_some_and(|scripts| !crate::script::has_any(text, scripts))
+    }
+}
+
 /// `[quality]`: a limit that is absent is not applied. Units and definitions are those of the stage `check_quality`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -377,20 +392,6 @@ impl Language {
             })
         };
         self.examples.iter().filter_map(failing).collect()
-    }
-
-    /// Whether a label of the language model means this language in this text, although it is another language's.
-    pub fn is_confused_with(&self, label: &str, text: &str) -> bool {
-        let scripts = self.settings.identify_language.confused_with.get(label);
-        scripts.is_some_and(|scripts| !crate::script::has_any(text, scripts))
-    }
-
-    /// Whether a label of the language model means this language.
-    pub fn has_label(&self, label: &str) -> bool {
-        match &self.settings.identify_language.labels {
-            Some(labels) => labels.iter().any(|known| known == label),
-            None => self.code.as_str() == label,
-        }
     }
 }
 

@@ -16,7 +16,7 @@ mod stage;
 mod stages;
 
 pub use chain::{Chain, StageReport};
-pub use identifier::Identifier;
+pub use identifier::{Identified, Identifier};
 pub use import_mmedc::{mmedc_folder, mmedc_terms};
 pub use judgement::{Evidence, FEATURES, Judged, Judgement, Parts, log_odds, logistic};
 pub use language::{

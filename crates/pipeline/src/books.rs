@@ -65,7 +65,8 @@ impl BookReader {
         languages: &[(LanguageCode, LanguageSettings)],
         identifier: Option<&[u8]>,
     ) -> Result<BookReader, String> {
-        let identifier = identifier.map(|bytes| Identifier::new(bytes, languages)).transpose()?;
+        let labels = || languages.iter().map(|(code, settings)| (*code, settings.identify_language.clone())).collect();
+        let identifier = identifier.map(|bytes| Identifier::new(bytes, labels())).transpose()?;
         let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
         let mut words = Words::default();
         for (_, language) in languages {
@@ -115,7 +116,12 @@ impl BookReader {
         format: BookFormat,
         stated: Option<LanguageCode>,
     ) -> Result<Book, Trouble> {
-        let identify = |text: &str| self.identifier.as_ref().and_then(|identifier| identifier.identify(text));
+        let identify = |text: &str| {
+            // The model reads one line.
+            let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let found = self.identifier.as_ref()?.identify(&line)?;
+            found.language.or_else(|| Some((LanguageCode::parse(&found.label).ok()?, found.probability)))
+        };
         let reading = Reading {
             languages: &self.languages,
             words: &self.words,
