@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use filter::{Language, classifier};
-use xxhash_rust::xxh3::xxh3_64;
+use dedup::{Comparer, Guard, Settings, Shingle, Signature, Signer, Templates, UrlRule};
+use document::Digest;
+use filter::Language;
 
 use crate::{Labelled, folds::origins};
 
@@ -27,20 +28,29 @@ pub struct CheckedLabels<'a> {
 /// Labels of each kind below which nothing can be measured to ± 0.05.
 const MIN_LABELS: usize = 100;
 
-/// Two texts of which this share of the shingles is common are the same text.
-const SAME_TEXT: f64 = 0.7;
-
 /// A text that so many documents share in this share of the medical ones is boilerplate.
 const MAX_REPEATED: f64 = 0.05;
 
 /// Accepted documents of which more than this share state another language.
 const MAX_OTHER_LANGUAGE: f64 = 0.02;
 
-/// Words or characters of a shingle.
-const SHINGLE: usize = 5;
-
-/// Smallest hashes that stand for a text.
-const SKETCH: usize = 64;
+/// When two texts are the same, as in a build.
+fn same_text() -> Settings {
+    Settings {
+        bands: 14,
+        rows: 5,
+        shingle_words: 5,
+        shingle_chars: 5,
+        min_similarity: 0.7,
+        templates: Templates::default(),
+        exact: true,
+        url: UrlRule::default(),
+        near: true,
+        prefer: Vec::new(),
+        licences: Vec::new(),
+        guard: Guard::default(),
+    }
+}
 
 /// Everything that is wrong with the labels of a language.
 pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Finding> {
@@ -66,11 +76,13 @@ pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Fin
             );
         }
     }
-    let sketches = |documents: &[Labelled]| -> Vec<Vec<u64>> {
-        documents.iter().map(|document| sketch(&document.text, language)).collect()
+    let settings = same_text();
+    let mut signer = Signer::new(&settings);
+    let mut sign = |documents: &[Labelled]| -> Vec<Signature> {
+        documents.iter().map(|document| signer.sign(&document.text, shingle(&document.text, &settings))).collect()
     };
-    let (of_labels, of_training) = (sketches(checked.labels), sketches(checked.training));
-    let leaked = leaks(checked, &of_labels, &of_training);
+    let (of_labels, of_training) = (sign(checked.labels), sign(checked.training));
+    let leaked = leaks(checked, &settings, &of_labels, &of_training);
     if let Some((first, second)) = leaked.first() {
         find(
             "leakage",
@@ -84,10 +96,10 @@ pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Fin
             ),
         );
     }
-    let mut repeated: BTreeMap<&[u64], Vec<usize>> = BTreeMap::new();
+    let mut repeated: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
     let medical: Vec<usize> = (0..checked.labels.len()).filter(|place| checked.labels[*place].medical).collect();
     for place in &medical {
-        repeated.entry(&of_labels[*place]).or_default().push(*place);
+        repeated.entry(of_labels[*place].exact).or_default().push(*place);
     }
     let again: usize = repeated.values().map(|places| places.len() - 1).sum();
     if again as f64 > MAX_REPEATED * medical.len() as f64 {
@@ -136,50 +148,44 @@ pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Fin
     findings
 }
 
-/// The smallest hashes of a text's shingles, ascending.
-fn sketch(text: &str, language: &Language) -> Vec<u64> {
-    let mut words = String::new();
-    classifier::prepare(text, language.settings.word_boundaries, &mut words);
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let shingles = words.windows(SHINGLE.min(words.len()).max(1));
-    let mut hashes: Vec<u64> = shingles.map(|shingle| xxh3_64(shingle.join(" ").as_bytes())).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    hashes.truncate(SKETCH);
-    hashes
-}
-
-/// The share of common hashes among the smallest of both: an estimate of the Jaccard similarity.
-fn similarity(a: &[u64], b: &[u64]) -> f64 {
-    let mut both: Vec<u64> = a.iter().chain(b).copied().collect();
-    both.sort_unstable();
-    both.dedup();
-    both.truncate(SKETCH);
-    let common = both.iter().filter(|hash| a.binary_search(hash).is_ok() && b.binary_search(hash).is_ok()).count();
-    if both.is_empty() { 0.0 } else { common as f64 / both.len() as f64 }
+fn shingle(text: &str, settings: &Settings) -> Shingle {
+    Shingle::by_script(text, settings.shingle_words, settings.shingle_chars)
 }
 
 /// Labelled documents that stand in the training under another origin: places in both.
-fn leaks(checked: &CheckedLabels<'_>, of_labels: &[Vec<u64>], of_training: &[Vec<u64>]) -> Vec<(usize, usize)> {
-    let mut with_hash: Vec<(u64, usize)> = of_training
-        .iter()
-        .enumerate()
-        .flat_map(|(place, sketch)| sketch.iter().take(SKETCH / 4).map(move |hash| (*hash, place)))
-        .collect();
-    with_hash.sort_unstable();
+fn leaks(
+    checked: &CheckedLabels<'_>,
+    settings: &Settings,
+    of_labels: &[Signature],
+    of_training: &[Signature],
+) -> Vec<(usize, usize)> {
+    let bands = |(place, signature): (usize, &Signature)| -> Vec<(u64, usize)> {
+        signature.bands.iter().map(|band| (*band, place)).collect()
+    };
+    let mut with_band: Vec<(u64, usize)> = of_training.iter().enumerate().flat_map(bands).collect();
+    with_band.sort_unstable();
+    let mut comparer = Comparer::default();
     let mut found = Vec::new();
-    for (place, sketch) in of_labels.iter().enumerate() {
+    for (place, signature) in of_labels.iter().enumerate() {
         let mut candidates: Vec<usize> = Vec::new();
-        for hash in sketch.iter().take(SKETCH / 4) {
-            let first = with_hash.partition_point(|(known, _)| known < hash);
-            candidates
-                .extend(with_hash[first..].iter().take_while(|(known, _)| known == hash).map(|(_, place)| *place));
+        for band in &signature.bands {
+            let first = with_band.partition_point(|(known, _)| known < band);
+            let sharing = with_band[first..].iter().take_while(|(known, _)| known == band);
+            candidates.extend(sharing.map(|(_, place)| *place));
         }
         candidates.sort_unstable();
         candidates.dedup();
+        candidates.retain(|candidate| checked.training[*candidate].origin != checked.labels[place].origin);
+        if candidates.is_empty() {
+            continue;
+        }
+        let text = &checked.labels[place].text;
+        let own = comparer.evidence(text, shingle(text, settings));
         let leaked = candidates.into_iter().find(|candidate| {
-            checked.training[*candidate].origin != checked.labels[place].origin
-                && similarity(sketch, &of_training[*candidate]) >= SAME_TEXT
+            let text = &checked.training[*candidate].text;
+            let other = comparer.evidence(text, shingle(text, settings));
+            comparer.judge(&own);
+            comparer.compare(&own, &other, settings.min_similarity).similarity >= settings.min_similarity
         });
         found.extend(leaked.map(|candidate| (place, candidate)));
     }
