@@ -9,7 +9,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Passage, Workspace, all_rows, assert_same, files, ids_in_build, passages, product, rows, text};
+use crate::support::{
+    Moments, Passage, Workspace, all_rows, assert_same, files, ids_in_build, passages, product, rows, text,
+};
 
 /// Documents by (source, language, outcome), where an outcome is `kept`, `rejected STAGE RULE` or `failed KIND`.
 type Counts = BTreeMap<(String, String, String), u64>;
@@ -410,21 +412,4 @@ fn third_of(text: &str, third: usize) -> &str {
         (wanted..=text.len()).find(|place| text.is_char_boundary(*place)).unwrap()
     };
     &text[cut(third)..cut(third + 1)]
-}
-
-/// Numbers in 0..1 that look random and are the same in every run (splitmix64).
-struct Moments {
-    state: u64,
-}
-
-impl Iterator for Moments {
-    type Item = f64;
-
-    fn next(&mut self) -> Option<f64> {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        Some(((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64)
-    }
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod boilerplate;
 mod books;
 mod builds;
 mod commands;

@@ -176,9 +176,13 @@ impl Workspace {
 
     /// Starts such a build and kills it after a while. Whether it was still running.
     pub fn kill_build(&self, out: &str, jobs: u32, after: Duration) -> bool {
-        let arguments = ["build", "pipelines/sample.toml", "--out", out, "--jobs", &jobs.to_string()];
+        self.kill(&["build", "pipelines/sample.toml", "--out", out, "--jobs", &jobs.to_string()], after)
+    }
+
+    /// Starts the program and kills it after a while. Whether it was still running.
+    pub fn kill(&self, arguments: &[&str], after: Duration) -> bool {
         let mut child =
-            command(self.folder.path(), &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            command(self.folder.path(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(after);
         let running = child.try_wait().unwrap().is_none();
         // On Unix this is SIGKILL, which nothing can catch or clean up after.
@@ -255,6 +259,8 @@ pub fn rows(path: &Path) -> Vec<Row> {
                     return None;
                 } else if let Some(texts) = array.as_string_opt::<i32>() {
                     texts.value(row).into()
+                } else if let Some(texts) = array.as_string_opt::<i64>() {
+                    texts.value(row).into()
                 } else if let Some(numbers) = array.as_primitive_opt::<UInt64Type>() {
                     numbers.value(row).into()
                 } else if let Some(numbers) = array.as_primitive_opt::<Float64Type>() {
@@ -324,4 +330,21 @@ pub fn ids_in_build() -> BTreeMap<String, String> {
 pub fn gzip_lines(path: &Path) -> Vec<String> {
     let reader = flate2::read::MultiGzDecoder::new(fs::File::open(path).unwrap());
     std::io::BufRead::lines(std::io::BufReader::new(reader)).map(Result::unwrap).collect()
+}
+
+/// Numbers in 0..1 that look random and are the same in every run (splitmix64).
+pub struct Moments {
+    pub state: u64,
+}
+
+impl Iterator for Moments {
+    type Item = f64;
+
+    fn next(&mut self) -> Option<f64> {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Some(((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64)
+    }
 }

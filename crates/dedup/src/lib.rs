@@ -8,9 +8,12 @@
 //!    chains: if a is like b and b like c, but a not like c, then a and c both stay. Nor does it remove what is merely
 //!    the same template filled in with other names and numbers, unless asked to.
 //!
+//! Apart from that, [`Boilerplate`] says which paragraphs recur on a site, and [`Cut`] what a text is without them.
+//!
 //! Documents are numbered in the order of preference; of duplicates the lowest number stays. The result depends on the
 //! numbers and the texts alone, never on the order of arrival. Whoever calls keeps bands and evidence, in memory or on disk.
 
+mod boilerplate;
 mod decide;
 mod evidence;
 mod normal;
@@ -20,6 +23,7 @@ mod sketch;
 mod url;
 mod words;
 
+pub use boilerplate::{Boilerplate, Cut, ParagraphReader, site_of};
 pub use decide::{Decider, DuplicateKind, Proposal, Refusal, RefusalReason, Removal, propose};
 pub use evidence::{Comparer, Comparison, Evidence};
 pub use shingles::Shingle;

@@ -4,7 +4,7 @@ use document::Digest;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Shingle, shingles::Shingler, sketch::Sketcher};
+use crate::{Boilerplate, Shingle, shingles::Shingler, sketch::Sketcher};
 
 /// How duplicates are proposed and proven (`[duplicates]` of a pipeline).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Settings {
     /// The licences from the most to the least wanted, for the criterion `licence`; others come after them.
     #[serde(default)]
     pub licences: Vec<String>,
+    /// Which paragraphs that recur on a site are cut out of the texts that stay; none where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boilerplate: Option<Boilerplate>,
     #[serde(default)]
     pub guard: Guard,
 }
@@ -142,6 +145,7 @@ impl Default for Settings {
             near: true,
             prefer: by_source(),
             licences: Vec::new(),
+            boilerplate: None,
             guard: Guard::default(),
         }
     }

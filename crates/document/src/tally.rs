@@ -134,6 +134,14 @@ impl Tallies {
         self.add_cell(language, key, size);
     }
 
+    /// Takes what was cut out of kept texts from their size; no document goes.
+    pub fn cut_kept(&mut self, language: LanguageCode, size: Tally) {
+        let kept = self.cells.entry(language).or_default().entry(OutcomeKey::Kept).or_default();
+        kept.bytes = kept.bytes.saturating_sub(size.bytes);
+        kept.chars = kept.chars.saturating_sub(size.chars);
+        kept.tokens = kept.tokens.saturating_sub(size.tokens);
+    }
+
     /// Adds all cells of `other`.
     pub fn merge(&mut self, other: &Tallies) {
         for (language, outcome, size) in other.cells() {

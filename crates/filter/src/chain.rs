@@ -49,6 +49,13 @@ impl Chain {
         Verdict::Keep
     }
 
+    /// Takes the scores again that say how much text there is, whatever the stages think of it.
+    pub fn measure(&self, document: &mut Document<'_>) {
+        for (name, stage) in self.stages.iter().filter(|(_, stage)| stage.measures_size()) {
+            stage.judge(document, &mut Checks::brief(name));
+        }
+    }
+
     /// Passes the document through all stages, also those after a rejection, and reports every number. The verdict is the
     /// one of `judge`; what is measured after it is measured under the language that the document then had. With
     /// `pinned`, the language given is kept whatever a stage finds.

@@ -12,6 +12,11 @@ use crate::{Language, stages};
 pub trait Stage: Send + Sync {
     /// Measures the document, writes its scores, and reports each measured number with its limit to `checks`.
     fn judge(&self, document: &mut Document<'_>, checks: &mut Checks);
+
+    /// Whether its scores say how much text there is, so that they are to be taken again where a text is cut later.
+    fn measures_size(&self) -> bool {
+        false
+    }
 }
 
 /// One number beside its limit.

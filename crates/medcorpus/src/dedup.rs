@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use document::LanguageCode;
-use pipeline::{Criterion, Deduplicated, Deduplication, DuplicateSettings, Guard, Templates, UrlRule};
+use pipeline::{
+    Boilerplate, Criterion, CutCount, Deduplicated, Deduplication, DuplicateSettings, Guard, Templates, UrlRule,
+};
 
 use crate::{
     bar,
@@ -57,6 +59,15 @@ pub struct DedupArguments {
     /// What tells which of two duplicates stays, the most important first, such as length,id; then the earlier one stays
     #[arg(long, value_delimiter = ',', default_value = "source_rank", value_name = "CRITERION")]
     prefer: Vec<CriterionChoice>,
+    /// Cut paragraphs that recur on a site (host, else input) out of the texts that stay; each stays in one document
+    #[arg(long)]
+    boilerplate: bool,
+    /// Documents of a site in which a paragraph must occur to be boilerplate
+    #[arg(long, default_value_t = Boilerplate::default().min_documents, value_parser = clap::value_parser!(u64).range(2..), value_name = "DOCUMENTS", requires = "boilerplate")]
+    boilerplate_documents: u64,
+    /// Share of the site's documents in which it must occur
+    #[arg(long, default_value_t = Boilerplate::default().min_share, value_parser = parse_share, value_name = "SHARE", requires = "boilerplate")]
+    boilerplate_share: f64,
     /// Keep signatures in this folder: inputs that a later run finds in it are not signed again
     #[arg(long, value_name = "FOLDER")]
     index: Option<PathBuf>,
@@ -137,6 +148,11 @@ impl DedupArguments {
             near: takes(Step::Near),
             prefer: self.prefer.iter().map(criterion).collect(),
             licences: Vec::new(),
+            boilerplate: self.boilerplate.then(|| Boilerplate {
+                min_documents: self.boilerplate_documents,
+                min_share: self.boilerplate_share,
+                ..Boilerplate::default()
+            }),
             guard: Guard {
                 max_removed_share: self.max_removed_share,
                 max_cluster: self.max_cluster,
@@ -185,6 +201,9 @@ pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
     } else {
         print(&tables::deduplicated(&found))?;
         print(&summary(&found, &arguments.out.join("survivors").display().to_string()))?;
+        if let Some(cut) = &found.boilerplate {
+            print(&boilerplate(cut))?;
+        }
     }
     for finding in &found.guard {
         eprintln!("this looks like a mistake: {finding}");
@@ -202,6 +221,14 @@ fn summary(found: &Deduplicated, survivors: &str) -> String {
     format!(
         "{refused_pairs} pairs that share a band or an address were compared and refused, {template_pairs} of them as templates; \
          the survivors are in {survivors}\n"
+    )
+}
+
+fn boilerplate(cut: &CutCount) -> String {
+    let CutCount { recurring, documents, paragraphs, text_bytes, left_whole } = cut;
+    format!(
+        "{recurring} paragraphs recur on a site and stay once: {paragraphs} were cut out of {documents} documents \
+         ({text_bytes} bytes of text), and {left_whole} documents that have hardly anything else were left whole\n"
     )
 }
 

@@ -48,6 +48,7 @@ fn same_text() -> Settings {
         near: true,
         prefer: Vec::new(),
         licences: Vec::new(),
+        boilerplate: None,
         guard: Guard::default(),
     }
 }

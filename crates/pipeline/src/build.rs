@@ -6,16 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use document::{Digest, LanguageCode, OutcomeKey, Tallies};
+use document::{Digest, LanguageCode, OutcomeKey, Tallies, Tally};
 use filter::Chain;
 use rayon::prelude::*;
 use store::{
-    Composition, Entry, FileRecord, Finding, FolderLock, Histogram, Histograms, InputRecord, Ledger, Manifest,
-    SourceRecord,
+    Composition, CutRecord, Entry, FileRecord, Finding, FolderLock, Histogram, Histograms, InputRecord, Ledger,
+    Manifest, SourceRecord,
 };
 
 use crate::{
     Configuration, Error, Plan, Progress, Task, TaskState,
+    cuts::{self, Cuts},
     duplicates::{self, RemovedTallies, Survivors},
     judge::{self, Judging},
     plan::{Containers, KnownDigests},
@@ -253,7 +254,7 @@ impl<'a> Prepared<'a> {
         if !guard.is_empty() && configuration.duplicates.as_ref().is_some_and(|settings| settings.guard.stop) {
             return Err(Error::Guard { findings: guard });
         }
-        let cut = shards::cut(configuration, out, entries, survivors, &removed)?;
+        let cut = shards::cut(configuration, out, entries, barrier, survivors, &removed)?;
         let fingerprints: Vec<Digest> =
             cut.iter().map(|shard| shards::fingerprint(configuration, shard, entries)).collect();
         self.ledger.retain(shards::PASS, &fingerprints)?;
@@ -287,7 +288,7 @@ impl<'a> Prepared<'a> {
         }
         let files = self.place_files(entries, barrier, &shard_entries)?;
         let removed = duplicates::removed_tallies(out, entries, survivors, &removed)?;
-        let manifest = self.manifest(entries, barrier, &removed, guard, files);
+        let manifest = self.manifest(entries, barrier, &removed, guard, files)?;
         store::write_json(&out.join(MANIFEST), &manifest)?;
         Ok((manifest, open, cut.len()))
     }
@@ -296,7 +297,9 @@ impl<'a> Prepared<'a> {
     fn place_files(&self, entries: &[Entry], barrier: &Entry, shards: &[Entry]) -> Result<Vec<FileRecord>, Error> {
         let out = &self.build.out;
         let mut files: Vec<FileRecord> = shards.iter().flat_map(|entry| entry.files.clone()).collect();
-        files.extend(barrier.files.clone());
+        let (of_work, of_barrier): (Vec<_>, Vec<_>) =
+            barrier.files.iter().cloned().partition(|file| file.path.starts_with(cuts::FOLDER));
+        files.extend(of_barrier);
         for entry in entries {
             let of_task = &entry.files[judge::REJECTED];
             let path = format!("rejected/{}.parquet", entry.task);
@@ -307,10 +310,11 @@ impl<'a> Prepared<'a> {
         let below = |folder: &str, paths: &mut dyn Iterator<Item = &String>| -> Vec<String> {
             paths.filter_map(|path| path.strip_prefix(folder).map(str::to_owned)).collect()
         };
-        for folder in ["corpus/", "rejected/", "duplicates/", "refused/"] {
+        for folder in ["corpus/", "rejected/", "duplicates/", "refused/", "boilerplate/"] {
             store::remove_others(&out.join(folder), &below(folder, &mut files.iter().map(|file| &file.path)))?;
         }
-        let mut work = entries.iter().flat_map(|entry| entry.files.iter().map(|file| &file.path));
+        let work = entries.iter().flat_map(|entry| entry.files.iter().map(|file| &file.path));
+        let mut work = work.chain(of_work.iter().map(|file| &file.path));
         store::remove_others(&out.join("work"), &below("work/", &mut work))?;
         self.ledger.retain(judge::PASS, &self.fingerprints)?;
         store::remove_temporary(out)?;
@@ -325,14 +329,16 @@ impl<'a> Prepared<'a> {
         removed: &RemovedTallies,
         guard: Vec<Finding>,
         files: Vec<FileRecord>,
-    ) -> Manifest {
+    ) -> Result<Manifest, Error> {
         let configuration = self.build.configuration;
         let mut sources: Vec<SourceRecord> = Vec::new();
         let mut inputs = Vec::new();
+        let mut boilerplate = Vec::new();
         let mut histograms = Histograms::default();
         for (number, source) in configuration.sources.iter().enumerate() {
             let description = &source.description;
             let mut outcomes = Tallies::default();
+            let mut lost: BTreeMap<LanguageCode, Tally> = BTreeMap::new();
             for (place, entry) in
                 entries.iter().enumerate().filter(|(place, _)| self.plan.tasks[*place].source == number)
             {
@@ -341,7 +347,14 @@ impl<'a> Prepared<'a> {
                 for ((language, kind), size) in removed.get(&place).into_iter().flatten() {
                     outcomes.reject_kept(*language, duplicates::STAGE, kind.rule(), *size);
                 }
+                let out = &self.build.out;
+                for (language, size) in Cuts::load(out, barrier, place)?.lost(out, entry)? {
+                    outcomes.cut_kept(language, size);
+                    *lost.entry(language).or_default() += size;
+                }
             }
+            let record = |(language, size)| CutRecord { source: description.name.clone(), language, size };
+            boilerplate.extend(lost.into_iter().map(record));
             sources.push(SourceRecord {
                 source: description.name.clone(),
                 kind: description.kind,
@@ -360,7 +373,7 @@ impl<'a> Prepared<'a> {
             }
         }
         histograms.merge(&barrier.histograms);
-        Manifest {
+        Ok(Manifest {
             program: concat!("medcorpus ", env!("CARGO_PKG_VERSION")).to_owned(),
             pipeline: configuration.resolved.clone(),
             filters: configuration.languages.iter().map(|language| (language.code, language.digest)).collect(),
@@ -370,9 +383,10 @@ impl<'a> Prepared<'a> {
             sources,
             histogram_edges: Histogram::edges().to_vec(),
             histograms,
+            boilerplate,
             guard,
             files,
-        }
+        })
     }
 }
 

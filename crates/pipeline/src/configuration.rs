@@ -427,6 +427,17 @@ fn check_numbers(file: &str, pipeline: &PipelineFile, line_of: impl Fn(usize) ->
             (0.0..=1.0).contains(&duplicates.guard.max_removed_share),
             "duplicates.guard.max_removed_share is a share and must lie in 0..=1",
         );
+        if let Some(rule) = &duplicates.boilerplate {
+            let share = 0.0..=1.0;
+            demand(
+                share.contains(&rule.min_share) && share.contains(&rule.max_text_share),
+                "duplicates.boilerplate.min_share and max_text_share are shares and must lie in 0..=1",
+            );
+            demand(
+                rule.min_documents > 1,
+                "duplicates.boilerplate.min_documents must be above 1: what stands once recurs nowhere",
+            );
+        }
         demand(
             !duplicates.prefer.contains(&dedup::Criterion::Licence) || !duplicates.licences.is_empty(),
             "duplicates.prefer names \"licence\", but duplicates.licences is empty; list them, the most wanted first",

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use store::{Entry, Finding, Histograms, Ledger, Rows, Table, TableReader, TableWriter};
 
 use crate::{
-    Build, Error,
+    Build, Error, cuts,
     fingerprint::Fingerprint,
     guard::{self, ClusterShape, Losses},
     judge::{SIGNATURES, SURVIVORS, shingle},
     matching::{self, EvidenceStore, Name, Proposed, Signatures, Signs, Space},
-    preference::{Preferences, Traits},
+    preference::{Order, Preferences, Traits},
 };
 
 /// The barrier's folder in the ledger.
@@ -149,10 +149,11 @@ pub(crate) fn run(
     let mut refused = Output::create(out, REFUSED, Table::Refused)?;
     let mut rejected = Output::create(out, REJECTED, Table::Rejected)?;
     let mut histograms = Histograms::default();
+    let mut more = Vec::new();
     if let Some(settings) = &build.configuration.duplicates {
         let space = Space::new(&out.join("work/scratch"), build.memory, build.jobs)?;
         let barrier = Barrier { build, settings, entries, survivors };
-        barrier.decide(&space, &mut refused, &mut |removal, store| {
+        let (order, gone) = barrier.decide(&space, &mut refused, &mut |removal, store| {
             let name = |document: u32| Ok::<_, Error>(store.name(document)?.in_tables(document));
             let (gone, kept) = (name(removal.removed)?, name(removal.kept)?);
             let reason = document::Reason {
@@ -168,6 +169,9 @@ pub(crate) fn run(
             pairs.write_full()?;
             rejected.write_full()
         })?;
+        if let Some(rule) = &settings.boilerplate {
+            more = cuts::run(build, rule, entries, survivors, (&gone, &order), &space)?;
+        }
         space.remove()?;
     }
     let mut files = Vec::new();
@@ -175,6 +179,7 @@ pub(crate) fn run(
         output.writer.write(&output.rows.take())?;
         files.push(output.writer.finish(output.name.to_owned())?);
     }
+    files.append(&mut more);
     let entry = Entry { task: PASS.to_owned(), fingerprint, tallies: Default::default(), histograms, files };
     Ledger::new(out).record(PASS, &entry)?;
     Ok(entry)
@@ -188,12 +193,13 @@ struct Barrier<'a> {
 }
 
 impl Barrier<'_> {
+    /// Gives the order of preference and the documents that go, ascending.
     fn decide(
         &self,
         space: &Space,
         refused: &mut Output,
         removed: &mut dyn FnMut(&Removal, &EvidenceStore) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<(Order, Vec<u32>), Error> {
         let places = 0..self.survivors.tasks.len();
         let all = self.survivors.len();
         let documents = u32::try_from(all).map_err(|_| Error::TooManyDocuments { documents: all as u64 })?;
@@ -215,7 +221,8 @@ impl Barrier<'_> {
             refused.write_full()
         };
         let removals = matching::decide(self.settings, &mut proposed, &store, &mut refuse)?;
-        removals.iter().try_for_each(|removal| removed(removal, &store))
+        removals.iter().try_for_each(|removal| removed(removal, &store))?;
+        Ok((proposed.into_order(), removals.iter().map(|removal| removal.removed).collect()))
     }
 
     /// Collects the signatures of the task at this place in the order of preference.

@@ -13,10 +13,13 @@
 //! A task is done when its fingerprint is in the ledger. Resuming after a crash, building again after a change and
 //! sharing the work between machines are all that one rule.
 
+mod boilerplate;
 mod books;
 mod build;
+mod by_document;
 mod check;
 mod configuration;
+mod cuts;
 mod deduplicate;
 mod duplicates;
 mod error;
@@ -39,8 +42,8 @@ pub use books::{BookReader, BookSettings, WORKER_COMMAND, language_settings};
 pub use build::{Build, Summary, build, work};
 pub use check::check_folder;
 pub use configuration::{Configuration, Needs, Overrides};
-pub use dedup::{Criterion, Guard, Settings as DuplicateSettings, Templates, UrlRule};
-pub use deduplicate::{Cluster, Count, Deduplicated, Deduplication, deduplicate, words_are_parted};
+pub use dedup::{Boilerplate, Criterion, Guard, Settings as DuplicateSettings, Templates, UrlRule};
+pub use deduplicate::{Cluster, Count, CutCount, Deduplicated, Deduplication, deduplicate, words_are_parted};
 pub use error::Error;
 pub use explain::{Explainer, Explanation, FoundKeyword};
 pub use fate::{Fate, FateVerdict, Rejection, Relation, fate};

@@ -9,10 +9,7 @@
 //! Held in memory besides what `--memory` gives to sorting: 4 bytes a document, 16 a document concerned, 24 a removal; 8
 //! bytes more a document where a rule of preference is to be sorted by.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-};
+use std::path::{Path, PathBuf};
 
 use dedup::{Decider, Evidence, Proposal, Refusal, Removal, Settings};
 use document::{Digest, LanguageCode};
@@ -20,8 +17,9 @@ use store::DocumentName;
 
 use crate::{
     Error,
+    by_document::{ByDocument, DocumentWriter},
     preference::Order,
-    sorted_runs::{Budget, Collector, ScratchFile, SortedRuns},
+    sorted_runs::{Budget, Collector, SortedRuns},
 };
 
 /// Memory and scratch space.
@@ -55,7 +53,7 @@ impl Space {
     }
 
     /// Another quarter is for the records that are being collected, shared by the jobs.
-    fn of_collector(&self) -> u64 {
+    pub fn of_collector(&self) -> u64 {
         self.memory / 4 / self.jobs.max(1) as u64
     }
 
@@ -65,7 +63,7 @@ impl Space {
     }
 
     /// A sixteenth is for reading sorted runs.
-    fn of_merge(&self) -> u64 {
+    pub fn of_merge(&self) -> u64 {
         self.memory / 16
     }
 }
@@ -225,6 +223,13 @@ pub(crate) struct Proposed<'b> {
     memory: u64,
 }
 
+impl Proposed<'_> {
+    /// The order of preference, once everything is decided.
+    pub fn into_order(self) -> Order {
+        self.order
+    }
+}
+
 /// One bit a document.
 pub(crate) struct Bits(Vec<u64>);
 
@@ -257,18 +262,8 @@ pub(crate) struct Name {
     pub text_bytes: u64,
 }
 
-/// Names and evidence, on disk, by number of the document.
-pub(crate) struct EvidenceStore {
-    file: ScratchFile,
-    index: Mutex<Vec<Place>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    document: u32,
-    length: u32,
-    place: u64,
-}
+/// Names and evidence, on disk.
+pub(crate) struct EvidenceStore(ByDocument);
 
 impl Name {
     /// As the tables have it.
@@ -277,43 +272,30 @@ impl Name {
     }
 }
 
-/// Bytes that a task collects before they go to disk.
-const PIECE: usize = 1 << 20;
-
 /// Takes the evidence of one task.
-pub(crate) struct EvidenceWriter<'s> {
-    store: &'s EvidenceStore,
-    bytes: Vec<u8>,
-    places: Vec<Place>,
-    written: usize,
-}
+pub(crate) struct EvidenceWriter<'s>(DocumentWriter<'s>);
 
 impl EvidenceStore {
     pub fn new(space: &Space) -> Result<EvidenceStore, Error> {
-        Ok(EvidenceStore { file: ScratchFile::create(space.folder.join("evidence"))?, index: Mutex::default() })
+        Ok(EvidenceStore(ByDocument::create(space.folder.join("evidence"))?))
     }
 
     pub fn writer(&self) -> EvidenceWriter<'_> {
-        EvidenceWriter { store: self, bytes: Vec::new(), places: Vec::new(), written: 0 }
+        EvidenceWriter(self.0.writer())
     }
 
     /// To be called when all is written, before anything is read.
     pub fn sort(&mut self) {
-        self.index.get_mut().unwrap_or_else(PoisonError::into_inner).sort_unstable();
+        self.0.sort();
     }
 
     fn get(&self, document: u32, buffer: &mut Vec<u8>) -> Result<(), Error> {
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = index.binary_search_by_key(&document, |place| place.document).ok();
-        let place = found.map(|found| index[found]).ok_or_else(|| self.wrong(document))?;
-        drop(index);
-        buffer.resize(place.length as usize, 0);
-        self.file.read(buffer, place.place)
+        if self.0.get(document, buffer)? { Ok(()) } else { Err(self.wrong(document)) }
     }
 
     fn wrong(&self, document: u32) -> Error {
         let message = format!("document {document} has other evidence than was written; was the folder changed?");
-        store::Error::Format { path: self.file.path().to_owned(), message }.into()
+        store::Error::Format { path: self.0.path().to_owned(), message }.into()
     }
 
     fn evidence(&self, document: u32, buffer: &mut Vec<u8>) -> Result<Evidence, Error> {
@@ -361,31 +343,20 @@ fn split(bytes: &[u8]) -> Option<Stored<'_>> {
 
 impl EvidenceWriter<'_> {
     pub fn push(&mut self, document: u32, name: &Name, evidence: &Evidence) -> Result<(), Error> {
-        let start = self.bytes.len();
         let Name { id, source, locator, language, text_bytes } = name;
-        self.bytes.extend(text_bytes.to_le_bytes());
-        for text in [id, source, locator, language.as_str()] {
-            self.bytes.extend((text.len() as u32).to_le_bytes());
-            self.bytes.extend(text.as_bytes());
-        }
-        evidence.write(&mut self.bytes);
-        self.places.push(Place { document, length: (self.bytes.len() - start) as u32, place: start as u64 });
-        if self.bytes.len() >= PIECE { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let place = self.store.file.append(&self.bytes)?;
-        self.places[self.written..].iter_mut().for_each(|entry| entry.place += place);
-        self.written = self.places.len();
-        self.bytes.clear();
-        Ok(())
+        self.0.push(document, |bytes| {
+            bytes.extend(text_bytes.to_le_bytes());
+            for text in [id, source, locator, language.as_str()] {
+                bytes.extend((text.len() as u32).to_le_bytes());
+                bytes.extend(text.as_bytes());
+            }
+            evidence.write(bytes);
+        })
     }
 
     /// To be called after the task's last document.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.flush()?;
-        self.store.index.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.places);
-        Ok(())
+    pub fn finish(self) -> Result<(), Error> {
+        self.0.finish()
     }
 }
 

@@ -10,6 +10,7 @@ use store::{Entry, Histograms, Ledger, Table, TableReader, TableWriter};
 
 use crate::{
     Configuration, Error,
+    cuts::{self, Cuts},
     duplicates::{self, Removed, Survivors},
     fingerprint::Fingerprint,
     judge::SURVIVORS,
@@ -35,6 +36,8 @@ struct Piece {
     /// Number of the task's first survivor.
     first: usize,
     rows: Range<usize>,
+    /// Of the table of what is cut out of the task's survivors, if there is one.
+    cuts: Option<Digest>,
     /// Of the rows and their cluster sizes.
     digest: Digest,
 }
@@ -62,6 +65,7 @@ pub(crate) fn cut(
     configuration: &Configuration,
     out: &Path,
     entries: &[Entry],
+    barrier: &Entry,
     survivors: &Survivors,
     removed: &Removed,
 ) -> Result<Vec<Shard>, Error> {
@@ -71,6 +75,7 @@ pub(crate) fn cut(
     let mut languages: BTreeMap<LanguageCode, Open> = BTreeMap::new();
     for (task, place) in in_plan_order {
         let first = survivors.tasks[place].1;
+        let cuts = Cuts::load(out, barrier, task)?;
         let mut gone = removed.within(survivors.range(place)).iter().peekable();
         let mut row = 0;
         duplicates::each_size(out, &entries[task], &mut |language, size| {
@@ -79,6 +84,7 @@ pub(crate) fn cut(
             if gone.next_if(|(document, _)| *document as usize == first + own).is_some() {
                 return;
             }
+            let size = cuts.size(own, size);
             let open = languages.entry(language).or_default();
             if open.shards.is_empty() || open.tokens >= configuration.shard_tokens {
                 open.end_piece();
@@ -89,7 +95,7 @@ pub(crate) fn cut(
             if open.shards.last().and_then(|shard| shard.pieces.last()).is_none_or(|piece| piece.task != task) {
                 open.end_piece();
                 let shard = open.shards.last_mut().expect("a shard was begun");
-                shard.pieces.push(Piece { task, first, rows: own..own, digest: Digest(0) });
+                shard.pieces.push(Piece { task, first, rows: own..own, cuts: cuts.digest, digest: Digest(0) });
             }
             open.tokens += size.tokens;
             let shard = open.shards.last_mut().expect("a shard was begun");
@@ -115,6 +121,9 @@ pub(crate) fn fingerprint(configuration: &Configuration, shard: &Shard, entries:
     let mut fingerprint = Fingerprint::of(PASS).with(&shard.path).with_json(&configuration.tokenizer);
     for piece in &shard.pieces {
         fingerprint = fingerprint.with(entries[piece.task].files[SURVIVORS].digest).with(piece.digest);
+        if let Some(cuts) = piece.cuts {
+            fingerprint = fingerprint.with(cuts);
+        }
     }
     fingerprint.finish()
 }
@@ -141,8 +150,16 @@ pub(crate) fn run(
             piece.rows.contains(&row) && survivors.language(number) == shard.language && !removed.has(number)
         };
         let mut first = 0;
+        let cuts = match piece.cuts {
+            Some(_) => cuts::table(out, piece.task)?,
+            None => None,
+        };
+        let wrong = |error| store::Error::Arrow { path: path.clone(), error };
         for batch in TableReader::open(&path, None)? {
-            let batch = batch?;
+            let mut batch = batch?;
+            if let Some(cuts) = &cuts {
+                batch = store::with_cuts(&batch, first as u64, cuts, &cuts::apply).map_err(wrong)?;
+            }
             let (mut mask, mut sizes) = (Vec::with_capacity(batch.num_rows()), Vec::new());
             for row in first..first + batch.num_rows() {
                 let is_wanted = wanted(row);
@@ -151,7 +168,6 @@ pub(crate) fn run(
             }
             first += batch.num_rows();
             if !sizes.is_empty() {
-                let wrong = |error| store::Error::Arrow { path: path.clone(), error };
                 let rows = filter_record_batch(&batch, &BooleanArray::from(mask)).map_err(wrong)?;
                 writer.write(&store::with_cluster_sizes(&rows, sizes).map_err(wrong)?)?;
             }

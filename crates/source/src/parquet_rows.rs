@@ -69,6 +69,20 @@ pub(crate) fn check(input: &Input) -> Result<(), Error> {
     }
 }
 
+/// The column that the texts of a parquet file are in; nothing, if there is none or the file cannot be understood.
+/// # Errors
+/// Fails if a column that the source names is absent or of an unfit type.
+pub fn text_column(input: &Input) -> Result<Option<String>, Error> {
+    match open(&input.path) {
+        Ok((_, metadata)) => {
+            let column = find_columns(input, &metadata)?[Role::Text as usize];
+            Ok(column.map(|column| names(&metadata).swap_remove(column)))
+        }
+        Err(Trouble::Content(..)) => Ok(None),
+        Err(Trouble::Machine(error)) => Err(error),
+    }
+}
+
 pub(crate) fn read(input: &Input, container: &Arc<Container>, split: &Split, visit: Visit<'_>) -> Result<(), Error> {
     let (file, metadata) = match open(&input.path) {
         Ok(opened) => opened,

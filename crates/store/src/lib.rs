@@ -4,6 +4,7 @@
 //! of all our tables are in `schema`, the JSON files in `ledger` and `manifest`.
 
 mod atomic;
+mod edit;
 mod error;
 mod histogram;
 mod ledger;
@@ -17,16 +18,17 @@ mod table;
 pub use atomic::{
     FileRecord, digest_of_file, place, read_json, remove_others, remove_temporary, write_bytes, write_json,
 };
+pub use edit::{TextCut, with_cluster_sizes, with_cuts};
 pub use error::Error;
 pub use histogram::{Histogram, Histograms};
 pub use ledger::{Entry, Ledger};
 pub use lines::LinesWriter;
 pub use lock::FolderLock;
-pub use manifest::{Composition, Finding, InputRecord, Manifest, SourceRecord};
+pub use manifest::{Composition, CutRecord, Finding, InputRecord, Manifest, SourceRecord};
 pub use rows::Rows;
 pub use schema::{
-    BAND_COLUMNS, DocumentName, DuplicateRow, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, floats,
-    push_document, push_duplicate, push_duplicate_as_rejected, push_fault, push_refused, push_rejected, push_signature,
-    sizes, strings, text_form, with_cluster_sizes,
+    BAND_COLUMNS, CUT, DocumentName, DuplicateRow, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, floats,
+    push_boilerplate, push_cut, push_document, push_duplicate, push_duplicate_as_rejected, push_fault, push_refused,
+    push_rejected, push_signature, sizes, sizes_after_cut, strings, text_form,
 };
 pub use table::{Copied, TableReader, TableWriter, copy_rows};

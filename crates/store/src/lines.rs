@@ -50,6 +50,11 @@ impl LinesWriter {
         Ok(LinesWriter { writer, path: path.to_owned(), lines: 0 })
     }
 
+    /// Where the file will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn inner(&mut self) -> &mut dyn Write {
         match &mut self.writer {
             Writer::Plain(writer) => writer,

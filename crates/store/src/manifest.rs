@@ -26,11 +26,24 @@ pub struct Manifest {
     /// How far rejected documents were from their limits, by language and rule: documents for each bin of value / limit.
     pub histogram_edges: Vec<f64>,
     pub histograms: Histograms,
+    /// By source and language: what was cut out of the kept texts because it recurs on a site. It is no longer in
+    /// `composition`, nor among what was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boilerplate: Vec<CutRecord>,
     /// What the guard against wiping out found.
     #[serde(default)]
     pub guard: Vec<Finding>,
     /// Files under `corpus/`, `rejected/` and `duplicates/`.
     pub files: Vec<FileRecord>,
+}
+
+/// What was cut out of the kept texts of one source and language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutRecord {
+    pub source: String,
+    pub language: LanguageCode,
+    /// The documents that lost some of their text, and how much they lost.
+    pub size: Tally,
 }
 
 /// Something that looks like a mistake rather than like duplicates.

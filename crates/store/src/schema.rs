@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array,
+    Array, RecordBatch, UInt64Array,
     cast::AsArray,
     types::{Float64Type, UInt64Type},
 };
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use document::{Digest, Document, Fault, LanguageCode, Reason, Tally};
 
 use crate::rows::{Rows, Value};
@@ -29,6 +28,10 @@ pub enum Table {
     Duplicates,
     /// Pairs that were proposed and not accepted.
     Refused,
+    /// Paragraphs that recur on a site, each with the document in which it stays.
+    Boilerplate,
+    /// What is cut out of a task's survivors, and their scores after it.
+    Cuts { token_ids: bool },
 }
 
 fn required(name: &str, data_type: DataType) -> Field {
@@ -76,6 +79,7 @@ impl Table {
                     optional("duplicate_line_chars", Float64),
                     optional("page_method", Utf8),
                     optional("ocr_confidence", Float64),
+                    optional(CUT, Utf8),
                 ];
                 if token_ids {
                     fields.push(optional("token_ids", token_ids_type()));
@@ -125,6 +129,29 @@ impl Table {
                 required("similarity", Float64),
                 required("reason", Utf8),
             ],
+            Table::Boilerplate => vec![
+                required("site", Utf8),
+                required("paragraph", Utf8),
+                required("documents", UInt64),
+                required("kept_id", Utf8),
+                required("kept_source", Utf8),
+                required("kept_locator", Utf8),
+            ],
+            Table::Cuts { token_ids } => {
+                let mut fields = vec![
+                    required("row", UInt64),
+                    required("bytes", UInt64),
+                    optional(CUT, Utf8),
+                    required("char_count", UInt64),
+                    optional("word_count", UInt64),
+                    optional("token_count", UInt64),
+                    optional("duplicate_line_chars", Float64),
+                ];
+                if token_ids {
+                    fields.push(optional("token_ids", token_ids_type()));
+                }
+                fields
+            }
         };
         Arc::new(Schema::new(fields))
     }
@@ -148,6 +175,8 @@ impl Table {
             Table::Signatures => &["language"],
             Table::Duplicates => &["removed_source", "kept_source", "kind"],
             Table::Refused => &["document_source", "kept_source", "reason"],
+            Table::Boilerplate => &["site", "kept_source"],
+            Table::Cuts { .. } => &[],
         }
     }
 }
@@ -163,7 +192,9 @@ pub fn text_form() -> String {
         ("rejected/*.parquet", Table::Rejected),
         ("duplicates/*.parquet", Table::Duplicates),
         ("refused/*.parquet", Table::Refused),
+        ("boilerplate/*.parquet", Table::Boilerplate),
         ("work/*/signatures.parquet", Table::Signatures),
+        ("work/cuts/*.parquet", Table::Cuts { token_ids: true }),
     ];
     let mut text = String::new();
     for (name, table) in tables {
@@ -221,6 +252,7 @@ pub fn push_document(
         Value::float(scores.duplicate_line_chars),
         Value::text(scores.page_method.as_deref()),
         Value::float(scores.page_confidence),
+        Value::Null,
     ];
     if rows.table() == (Table::Documents { token_ids: true }) {
         values.push(document.token_ids.as_deref().map_or(Value::Null, Value::Ids));
@@ -321,7 +353,7 @@ pub fn bands(batch: &RecordBatch) -> Result<Vec<(Digest, Vec<u64>)>, String> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a UInt64Array, String> {
+pub(crate) fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a UInt64Array, String> {
     let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
     column.ok_or_else(|| format!("column {name:?} of numbers is missing"))
 }
@@ -364,6 +396,51 @@ pub fn push_refused(rows: &mut Rows, document: &DocumentName, kept: &DocumentNam
         Value::Float(similarity),
         Value::Text(reason),
     ]);
+}
+
+/// Appends a paragraph that so many documents of a site have, and that stays in one of them.
+pub fn push_boilerplate(rows: &mut Rows, site: &str, paragraph: &str, documents: u64, kept: &DocumentName) {
+    rows.push(&[
+        Value::Text(site),
+        Value::Text(paragraph),
+        Value::Integer(documents),
+        Value::Text(&kept.id),
+        Value::Text(&kept.source),
+        Value::Text(&kept.locator),
+    ]);
+}
+
+/// Appends what is cut out of the survivor in this row of its task. `after` has the text without it, measured.
+pub fn push_cut(rows: &mut Rows, row: u64, cut: &str, after: &Document<'_>) {
+    let scores = &after.scores;
+    let mut values = vec![
+        Value::Integer(row),
+        Value::Integer(after.text.len() as u64),
+        Value::Text(cut),
+        Value::Integer(after.chars()),
+        Value::integer(scores.words),
+        Value::integer(scores.tokens),
+        Value::float(scores.duplicate_line_chars),
+    ];
+    if rows.table() == (Table::Cuts { token_ids: true }) {
+        values.push(after.token_ids.as_deref().map_or(Value::Null, Value::Ids));
+    }
+    rows.push(&values);
+}
+
+/// Row and size after the cut of each survivor in a batch of the table `Cuts`, by row.
+/// # Errors
+/// Fails if the batch is not of that table.
+pub fn sizes_after_cut(batch: &RecordBatch) -> Result<Vec<(u64, Tally)>, String> {
+    let column = |name: &str| integers(batch, name);
+    let (rows, bytes, chars, tokens) =
+        (column("row")?, column("bytes")?, column("char_count")?, column("token_count")?);
+    let size = |row: usize| {
+        let tokens = if tokens.is_null(row) { 0 } else { tokens.value(row) };
+        let size = Tally { documents: 1, bytes: bytes.value(row), chars: chars.value(row), tokens };
+        (rows.value(row), size)
+    };
+    Ok((0..batch.num_rows()).map(size).collect())
 }
 
 /// The same pair as a row of the rejected documents.
@@ -429,34 +506,20 @@ pub fn duplicates(batch: &RecordBatch) -> Result<Vec<DuplicateRow>, String> {
     Ok(names.enumerate().map(row).collect())
 }
 
-/// A batch of documents with other cluster sizes: one number a row.
-/// # Errors
-/// Fails if there are more or fewer numbers than rows.
-pub fn with_cluster_sizes(batch: &RecordBatch, sizes: Vec<u64>) -> Result<RecordBatch, ArrowError> {
-    let mut columns = batch.columns().to_vec();
-    columns[batch.schema().index_of(CLUSTER_SIZE)?] = Arc::new(UInt64Array::from(sizes));
-    RecordBatch::try_new(batch.schema(), columns)
-}
-
 /// The name of the column with the size of a document's cluster.
-const CLUSTER_SIZE: &str = "minhash_cluster_size";
+pub(crate) const CLUSTER_SIZE: &str = "minhash_cluster_size";
 
-/// Anybody's columns and ours for the size of a cluster, in place of one of that name if there is one.
-pub(crate) fn with_cluster_size_column(schema: &Schema) -> SchemaRef {
-    let others = schema.fields().iter().filter(|field| field.name() != CLUSTER_SIZE).cloned();
-    let fields: Vec<_> = others.chain([Arc::new(required(CLUSTER_SIZE, DataType::UInt64))]).collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-}
+/// The name of the column that says what was cut out of a text.
+pub const CUT: &str = "boilerplate_cut";
 
-/// The rows of a batch that have a cluster size, in the form of `with_cluster_size_column`.
-pub(crate) fn kept_rows(batch: &RecordBatch, sizes: &[Option<u64>]) -> Result<RecordBatch, ArrowError> {
-    let mask = BooleanArray::from(sizes.iter().map(Option::is_some).collect::<Vec<bool>>());
-    let kept = filter_record_batch(batch, &mask)?;
-    let schema = with_cluster_size_column(&batch.schema());
-    let own = |field: &Arc<Field>| kept.column_by_name(field.name()).cloned();
-    let mut columns: Vec<ArrayRef> = schema.fields()[..schema.fields().len() - 1].iter().filter_map(own).collect();
-    columns.push(Arc::new(UInt64Array::from(sizes.iter().copied().flatten().collect::<Vec<u64>>())));
-    RecordBatch::try_new(schema, columns)
+/// Anybody's columns and ours, in place of those of their names if there are any: the size of a cluster, and what was cut
+/// out where anything is.
+pub(crate) fn with_own_columns(schema: &Schema, has_cut: bool) -> SchemaRef {
+    let is_own = |name: &str| name == CLUSTER_SIZE || has_cut && name == CUT;
+    let others = schema.fields().iter().filter(|field| !is_own(field.name())).cloned();
+    let size = [Arc::new(required(CLUSTER_SIZE, DataType::UInt64))];
+    let cut = has_cut.then(|| Arc::new(optional(CUT, DataType::Utf8)));
+    Arc::new(Schema::new_with_metadata(others.chain(cut).chain(size).collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
 /// A column of numbers of a batch of ours, by name.

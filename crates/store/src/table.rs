@@ -20,7 +20,7 @@ use parquet::{
     },
 };
 
-use crate::{Error, FileRecord, Table, atomic::NewFile};
+use crate::{Error, FileRecord, Table, TextCut, atomic::NewFile};
 
 /// zstd level 3: 156 MB/s a core, and level 9 saves less than a tenth.
 const ZSTD_LEVEL: i32 = 3;
@@ -121,7 +121,8 @@ impl Iterator for TableReader {
 
 /// Copies those rows of anybody's parquet file that `wanted` gives a cluster size for, with all their columns, into the
 /// file that will be `to`; the size becomes the column `minhash_cluster_size`. `wanted` is asked for each row in order.
-/// `name` is the new file's path below the output folder. `rows` is how many rows the file is believed to have.
+/// `name` is the new file's path below the output folder. `rows` is how many rows the file is believed to have. `cut` says
+/// what is cut out of their texts.
 /// # Errors
 /// Fails if the file cannot be opened, or the new file not be written.
 pub fn copy_rows(
@@ -130,6 +131,7 @@ pub fn copy_rows(
     name: String,
     rows: u64,
     wanted: &mut dyn FnMut(u64) -> Option<u64>,
+    mut cut: Option<TextCut<'_>>,
 ) -> Result<Copied, Error> {
     let open = || File::open(from).map_err(Error::io(from));
     let file = open()?;
@@ -137,7 +139,7 @@ pub fn copy_rows(
         Ok(metadata) => metadata,
         Err(message) => return Ok(Copied::Damaged(vec![(0..rows, message)])),
     };
-    let columns = crate::schema::with_cluster_size_column(metadata.schema());
+    let columns = crate::schema::with_own_columns(metadata.schema(), cut.is_some());
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(COPY_ZSTD_LEVEL).map_err(Error::parquet(to))?))
         .set_created_by(concat!("medcorpus ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -175,9 +177,10 @@ pub fn copy_rows(
                     break;
                 }
             };
+            let next = first - sizes.len() as u64;
             let rest = sizes.split_off(batch.num_rows().min(sizes.len()));
             let own = std::mem::replace(&mut sizes, rest);
-            let kept = crate::schema::kept_rows(&batch, &own).map_err(Error::arrow(from))?;
+            let kept = crate::edit::kept_rows(&batch, next, &own, cut.as_mut()).map_err(Error::arrow(from))?;
             rows += kept.num_rows() as u64;
             writer.write(&kept).map_err(Error::parquet(to))?;
         }

@@ -80,6 +80,10 @@ const TOP_NGRAM_WORDS: f64 = 3.0;
 const DUPLICATE_NGRAM_WORDS: f64 = 5.0;
 
 impl Stage for CheckQuality {
+    fn measures_size(&self) -> bool {
+        true
+    }
+
     fn judge(&self, document: &mut Document<'_>, checks: &mut Checks) {
         let own = self.languages.iter().find(|quality| Some(quality.language.code) == document.language);
         let Some(quality) = own else { return };

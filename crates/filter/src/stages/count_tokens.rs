@@ -51,6 +51,10 @@ struct CountTokens {
 }
 
 impl Stage for CountTokens {
+    fn measures_size(&self) -> bool {
+        true
+    }
+
     fn judge(&self, document: &mut Document<'_>, _: &mut Checks) {
         if self.store_token_ids {
             document.token_ids = self.counter.encode(&document.text);
