@@ -191,16 +191,17 @@ mod tests {
 
     #[test]
     fn the_larger_gap_around_a_cut_stays() {
-        for (text, lines, expected) in [
-            ("a\nX\nb", vec![2..3], "a\nb"),
-            ("a\n\nX\nb", vec![3..4], "a\n\nb"),
-            ("a\nX\n\nb", vec![2..3], "a\n\nb"),
-            ("a\n\nX\n\nb", vec![3..4], "a\n\nb"),
-            ("X\n\na", vec![0..1], "a"),
-            ("a\n\nX\n", vec![3..4], "a"),
-            ("a\nX\nX\n\nX\nb", vec![2..3, 4..5, 7..8], "a\nb"),
-            ("X", vec![0..1], ""),
+        for (text, expected) in [
+            ("a\nX\nb", "a\nb"),
+            ("a\n\nX\nb", "a\n\nb"),
+            ("a\nX\n\nb", "a\n\nb"),
+            ("a\n\nX\n\nb", "a\n\nb"),
+            ("X\n\na", "a"),
+            ("a\n\nX\n", "a"),
+            ("a\nX\nX\n\nX\nb", "a\nb"),
+            ("X", ""),
         ] {
+            let lines: Vec<_> = text.match_indices('X').map(|(place, _)| place..place + 1).collect();
             assert_eq!(Cut::of_lines(text, &lines).apply(text).unwrap(), expected, "{text:?}");
         }
     }
