@@ -348,3 +348,35 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     }
     frame
 }
+
+#[test]
+fn signatures_for_datatrove_are_sorted_and_name_the_rows_of_the_survivors() {
+    let workspace = Workspace::without_model();
+    let documents = documents();
+    let (first, second) = documents.split_at(25);
+    workspace.write("in/a.jsonl", lines(first));
+    workspace
+        .write("in/b.jsonl", format!("{}{}\n", lines(second), json!({"id": "short", "text": "no five words here"})));
+    workspace.run(&["dedup", "in", "--out", "out", "--datatrove", "signatures", "--jobs", "3"]).ended(0);
+    for (rank, name) in ["a", "b"].into_iter().enumerate() {
+        let survivors = fs::read_to_string(workspace.path(&format!("out/survivors/{name}.jsonl"))).unwrap();
+        let texts: Vec<Value> = survivors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut signer = dedup::DatatroveSigner::default();
+        let signatures: Vec<_> = texts.iter().map(|row| signer.sign(row["text"].as_str().unwrap())).collect();
+        assert_eq!(signatures.iter().filter(|signature| signature.is_none()).count(), rank);
+        for bucket in 0..dedup::BUCKETS {
+            let path = workspace.path(&format!("signatures/bucket_{bucket:03}/{rank:05}.minhash.sig"));
+            let mut expected: Vec<_> = signatures
+                .iter()
+                .enumerate()
+                .filter_map(|(row, signature)| Some((signature.as_ref()?[bucket], row as u32)))
+                .collect();
+            expected.sort_unstable();
+            let bytes: Vec<u8> = expected
+                .iter()
+                .flat_map(|(values, row)| values.iter().flat_map(|value| value.to_le_bytes()).chain(row.to_le_bytes()))
+                .collect();
+            assert!(fs::read(path).unwrap() == bytes, "bucket {bucket} of {name}");
+        }
+    }
+}

@@ -6,7 +6,8 @@
 
 What `--python` cannot import is left out. CPU seconds are user + system of a whole process and its children, imports included.
 datatrove reads, signs, buckets, clusters and writes the survivors, as medcorpus does; it runs in one process, so that all of it is
-counted. rensa and Daft only print the ids that stay. All have 14 bands of 8 values and 5-grams; medcorpus has its own defaults.
+counted. rensa and Daft only print the ids that stay. Peak memory is that of the process and its children together, and scratch the
+most that lay in the output folder besides the survivors, both looked at twenty times a second, so short runs read low. All have 14 bands of 8 values and 5-grams; medcorpus has its own defaults.
 """
 import argparse
 import glob
@@ -17,6 +18,8 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 BANDS, ROWS, WORDS = 14, 8, 5
 
@@ -81,16 +84,52 @@ def datatrove(folder, out):
 PEERS = {"rensa": rensa, "daft": daft, "datatrove": datatrove}
 
 
-def cpu_seconds(command):
+def resident(process):
+    """Bytes in memory of a process and of all below it, shared pages counted once each."""
+    total, waiting = 0, [process]
+    while waiting:
+        process = waiting.pop()
+        try:
+            with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as rollup:
+                total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+            for task in os.listdir(f"/proc/{process}/task"):
+                with open(f"/proc/{process}/task/{task}/children", encoding="ascii") as children:
+                    waiting.extend(children.read().split())
+        except OSError:
+            pass  # It has ended in the meantime.
+    return total * 1024
+
+
+def scratch_bytes(folder):
+    total = 0
+    for root, _, names in os.walk(folder):
+        if "survivors" not in root:
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(root, name)).st_size
+                except OSError:
+                    pass
+    return total
+
+
+def measure(command, scratch):
+    """CPU seconds, peak memory and peak scratch in bytes; nothing, if the command failed."""
     def used():
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
     before = used()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    if done.returncode:
-        sys.stderr.write(done.stderr.decode(errors="replace")[-2000:])
-    return None if done.returncode else used() - before
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
+        memory = disk = 0
+        while process.poll() is None:
+            memory, disk = max(memory, resident(process.pid)), max(disk, scratch_bytes(scratch))
+            time.sleep(0.05)
+        if process.returncode:
+            messages.seek(0)
+            sys.stderr.write(messages.read().decode(errors="replace")[-2000:])
+            return None
+    return used() - before, memory, disk
 
 
 def main():
@@ -118,17 +157,20 @@ def main():
             continue
         own = [os.path.abspath(__file__), "--run", peer, "--documents", str(options.documents), "--out", options.out]
         commands[peer] = [options.python] + own
-    seconds = {name: [] for name in commands}
+    found = {name: [] for name in commands}
     for _ in range(options.reps):
         for name, command in commands.items():
             shutil.rmtree(scratch, ignore_errors=True)
-            seconds[name].append(cpu_seconds(command))
+            found[name].append(measure(command, scratch))
     print(f"{options.documents} documents, {megabytes:.1f} MB of text, median of {options.reps}")
-    print("| program | CPU s | MB / CPU s | medcorpus is faster by |\n| --- | ---: | ---: | ---: |")
-    medians = {name: statistics.median(each) for name, each in seconds.items() if None not in each}
+    print("| program | CPU s | MB / CPU s | medcorpus is faster by | peak MiB | scratch / text |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    medians = {name: statistics.median(each[0] for each in runs) for name, runs in found.items() if None not in runs}
     for name, median in medians.items():
         times = median / medians["medcorpus"] if "medcorpus" in medians else float("nan")
-        print(f"| {name} | {median:.2f} | {megabytes / median:.2f} | {times:.1f} |")
+        memory, disk = (max(run[place] for run in found[name]) for place in (1, 2))
+        row = f"{median:.2f} | {megabytes / median:.2f} | {times:.1f} | {memory / 2**20:.0f} | {disk / 1e6 / megabytes:.2f}"
+        print(f"| {name} | {row} |")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 //! numbers and the texts alone, never on the order of arrival. Whoever calls keeps bands and evidence, in memory or on disk.
 
 mod boilerplate;
+mod datatrove;
 mod decide;
 mod evidence;
 mod normal;
@@ -24,6 +25,7 @@ mod url;
 mod words;
 
 pub use boilerplate::{Boilerplate, Cut, ParagraphReader, site_of};
+pub use datatrove::{BUCKET_VALUES, BUCKETS, DatatroveSignature, DatatroveSigner};
 pub use decide::{Decider, DuplicateKind, Proposal, Refusal, RefusalReason, Removal, propose};
 pub use evidence::{Comparer, Comparison, Evidence};
 pub use shingles::Shingle;

@@ -71,6 +71,9 @@ pub struct DedupArguments {
     /// Keep signatures in this folder: inputs that a later run finds in it are not signed again
     #[arg(long, value_name = "FOLDER")]
     index: Option<PathBuf>,
+    /// Also write the survivors' signatures into this folder as datatrove would (14 buckets of 8, xxhash, seed 1)
+    #[arg(long, value_name = "FOLDER")]
+    datatrove: Option<PathBuf>,
     /// Report a source and language that loses more than this share of its documents
     #[arg(long, default_value_t = Guard::default().max_removed_share, value_parser = parse_share, value_name = "SHARE")]
     max_removed_share: f64,
@@ -190,6 +193,7 @@ pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
         out: arguments.out.clone(),
         settings: arguments.settings(),
         index: arguments.index.clone(),
+        datatrove: arguments.datatrove.clone(),
         parted,
         memory: arguments.memory,
         jobs: crate::arguments::jobs_or_cores(arguments.jobs),

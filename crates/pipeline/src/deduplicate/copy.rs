@@ -1,6 +1,6 @@
 //! The last reading: the rows that stay.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use dedup::{Cut, Removal};
 use memchr::memmem;
@@ -19,7 +19,7 @@ impl Run<'_> {
         let to = self.job.out.join(&name);
         let mut rows = gone.rows(range.start);
         let start = range.start;
-        let mut cut_of = CutOf { cuts: gone.cuts, bytes: Vec::new() };
+        let mut cut_of = CutOf::new(gone);
         let copied = if file.input.format == Format::Parquet {
             let mut sizes = gone.rows(start);
             if range.clone().all(|_| sizes.next().is_none()) {
@@ -55,12 +55,23 @@ impl Run<'_> {
 }
 
 /// Cuts out of the texts what was found to recur.
-struct CutOf<'a> {
+pub(super) struct CutOf<'a> {
     cuts: Option<&'a ByDocument>,
     bytes: Vec<u8>,
 }
 
-impl CutOf<'_> {
+impl<'a> CutOf<'a> {
+    pub fn new(gone: &Gone<'a>) -> CutOf<'a> {
+        CutOf { cuts: gone.cuts, bytes: Vec::new() }
+    }
+
+    /// The text of a document without what is cut out of it.
+    pub fn text<'t>(&mut self, document: u32, text: &'t str) -> Result<Cow<'t, str>, Error> {
+        let path = self.cuts.map(|cuts| cuts.path().to_owned()).unwrap_or_default();
+        let cut = self.apply(document, text).map_err(|message| store::Error::Format { path, message })?;
+        Ok(cut.map_or(Cow::Borrowed(text), |(rest, _)| Cow::Owned(rest)))
+    }
+
     /// The text of a document without what is cut out of it, and what that is, if there is any.
     fn apply(&mut self, document: u32, text: &str) -> Result<Option<(String, String)>, String> {
         let Some(cuts) = self.cuts else { return Ok(None) };

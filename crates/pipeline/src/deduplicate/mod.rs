@@ -16,6 +16,7 @@
 //! ```
 
 mod copy;
+mod datatrove;
 mod evidence;
 mod inputs;
 mod pairs;
@@ -58,6 +59,8 @@ pub struct Deduplication<'a> {
     pub parted: Option<bool>,
     /// Where signatures are kept for later runs, if anywhere: inputs that are in it need not be signed again.
     pub index: Option<PathBuf>,
+    /// Where the survivors' signatures are written as datatrove makes them, if anywhere.
+    pub datatrove: Option<PathBuf>,
     /// Bytes to stay within, besides what the program needs anyway (some 100 MB).
     pub memory: u64,
     /// Threads. The bytes that come out do not depend on it.
@@ -303,6 +306,9 @@ impl Run<'_> {
         for folder in ["survivors/", "duplicates/", "refused/", "boilerplate/"] {
             let own = files.iter().filter_map(|file| file.path.strip_prefix(folder).map(str::to_owned));
             store::remove_others(&self.job.out.join(folder), &own.collect::<Vec<_>>())?;
+        }
+        if let Some(folder) = &self.job.datatrove {
+            self.sign_for_datatrove(folder, &ranges, &gone, &files)?;
         }
 
         let failed: u64 = signed.iter().map(|signed| signed.failed.len() as u64).sum();

@@ -127,7 +127,7 @@ impl Run<'_> {
     }
 
     /// Reads the documents of a task that stay, with their numbers.
-    fn each_kept(
+    pub(super) fn each_kept(
         &self,
         start: u32,
         task: &Task,
