@@ -1,129 +1,87 @@
 //! `medcorpus fetch` against a server of this machine that plays a site with its traps.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{Read, Write},
-    net::TcpListener,
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::support::{command, run_within};
+use crate::{
+    local_site::{LocalSite, Request, found, found_page, page, status},
+    support::{command, run_within},
+};
 
 const DELAY: Duration = Duration::from_millis(60);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Each request: when it came, and for what.
-type Log = Arc<Mutex<Vec<(Instant, String)>>>;
-
-/// Serves until the tests end.
-fn serve() -> (u16, Log) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let log = Log::default();
-    let seen = log.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let came = Instant::now();
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            while !request.ends_with(b"\r\n\r\n") {
-                match stream.read(&mut buffer) {
-                    Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
-                    _ => break,
-                }
-            }
-            let request = String::from_utf8_lossy(&request).into_owned();
-            let Some(path) = request.split(' ').nth(1) else { continue };
-            let times = {
-                let mut seen = seen.lock().unwrap();
-                seen.push((came, path.to_owned()));
-                seen.iter().filter(|(_, it)| it == path).count()
-            };
-            assert!(request.contains("User-Agent: medcorpus/") && request.contains("(+mailto:me@example.org)"));
-            let is_failing = path == "/robots.txt" && request.contains("Host: localhost") && times <= 3;
-            let failure = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n".to_vec();
-            let _ = stream.write_all(&if is_failing { failure } else { answer(path, port, times) });
-        }
-    });
-    (port, log)
+fn trapped() -> LocalSite {
+    LocalSite::serve(|request| {
+        let is_failing =
+            request.path == "/robots.txt" && request.text.contains("Host: localhost") && request.times <= 3;
+        if is_failing { status("503 Later", "") } else { answer(request) }
+    })
 }
 
-fn answer(path: &str, port: u16, times: usize) -> Vec<u8> {
-    let page = |title: &str, links: &str| {
-        let text =
-            format!("{title} is a disease of the heart, and ≥ 2 mg of the drug are given against it. ").repeat(6);
-        let body = format!(
-            "<html><head><meta charset=utf-8><title>{title}</title></head><body><article><h1>{title}</h1>\
-                            <p>{text}</p></article><nav>{links}</nav></body></html>"
-        );
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    };
-    let number = |prefix: &str| path.strip_prefix(prefix).and_then(|it| it.parse::<u32>().ok());
-    match path {
-        "/robots.txt" => {
-            "HTTP/1.1 200 OK\r\n\r\nUser-agent: *\nDisallow: /private/\nUser-agent: GPTBot\nDisallow: /optout\n".into()
-        }
+fn answer(request: &Request<'_>) -> Vec<u8> {
+    match request.path {
+        "/robots.txt" => found("", "User-agent: *\nDisallow: /private/\nUser-agent: GPTBot\nDisallow: /optout\n"),
         "/sitemap.xml" => {
+            let port = request.port;
             let urls: String =
                 (0..8).map(|it| format!("<url><loc>http://127.0.0.1:{port}/page/{it}</loc></url>")).collect();
-            format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<urlset>{urls}</urlset>")
+            found("Content-Type: text/xml\r\n", format!("<urlset>{urls}</urlset>"))
         }
-        "/" => page(
+        "/" => found_page(
             "Start",
             "<a href='/page/1?PHPSESSID=7'>1</a><a href=/private/1>p</a><a href=/optout>o</a><a href=/moved>m</a>\
-                              <a href=/busy>b</a><a href=/broken>x</a><a href='/calendar/1'>c</a>\
-                              <a href='http://169.254.169.254/latest'>inside</a>",
+             <a href=/busy>b</a><a href=/broken>x</a><a href='/calendar/1'>c</a><a href=/slow>s</a>\
+             <a href='http://169.254.169.254/latest'>inside</a>",
         ),
-        "/moved" => "HTTP/1.1 302 Found\r\nLocation: /page/100\r\nContent-Length: 0\r\n\r\n".into(),
-        "/busy" if times == 1 => "HTTP/1.1 429 Slow down\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n".into(),
-        "/busy" => page("Busy", ""),
+        "/moved" => status("302 Found", "Location: /page/100\r\n"),
+        "/busy" if request.times == 1 => status("429 Slow down", "Retry-After: 1\r\n"),
+        "/busy" => found_page("Busy", ""),
         "/broken" => "nonsense".into(),
-        _ => match (number("/page/"), number("/calendar/")) {
+        "/slow" => {
+            std::thread::sleep(DELAY);
+            found_page("Slow", "")
+        }
+        _ => match (request.number("/page/"), request.number("/calendar/")) {
             (Some(it), _) => {
-                let page = page(&format!("Page {it}"), "<a href=/>home</a>");
-                let (head, body) = page.split_once("\r\n\r\n").unwrap();
-                let head = head.split("\r\nContent-Length").next().unwrap();
-                format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+                let body = page(&format!("Page {it}"), "<a href=/>home</a>");
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+                format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).into_bytes()
             }
-            (_, Some(it)) => page("Calendar", &format!("<a href=/calendar/{}>next month</a>", it + 1)),
-            _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".into(),
+            (_, Some(it)) => found_page("Calendar", &format!("<a href=/calendar/{}>next month</a>", it + 1)),
+            _ => status("404 Not Found", ""),
         },
     }
-    .into_bytes()
 }
 
-fn describe(folder: &Path, port: u16) {
+/// Writes `site.toml` with a `[fetch]` that `more` completes.
+fn describe(folder: &Path, port: u16, fetch: &str, more: &str) {
     let text = format!(
         "title = \"A site\"\nkind = \"site\"\nlicence = \"CC0-1.0\"\nlicence_evidence = \"http://127.0.0.1/licence\"\n\
-         rank = 30\nfiles = [\"*.warc.gz\"]\n[fetch]\nstart = [\"http://127.0.0.1:{port}/\"]\n\
-         sitemaps = [\"http://127.0.0.1:{port}/sitemap.xml\"]\nallow = [\"http://127.0.0.1:{port}/\", \"http://169.254.*\"]\n\
-         max_pages = 40\nmax_depth = 3\ndelay_secs = {}\n",
+         rank = 30\nfiles = [\"*.warc.gz\"]\n[fetch]\nstart = [\"http://127.0.0.1:{port}/\"]\n{fetch}\n{more}"
+    );
+    std::fs::write(folder.join("site.toml"), text.replace("HERE", &format!("http://127.0.0.1:{port}"))).unwrap();
+}
+
+fn describe_trapped(folder: &Path, port: u16) {
+    let fetch = format!(
+        "sitemaps = [\"HERE/sitemap.xml\"]\nallow = [\"HERE/\", \"http://169.254.*\"]\nmax_pages = 40\nmax_depth = 3\n\
+         delay_secs = {}",
         DELAY.as_secs_f64()
     );
-    std::fs::write(folder.join("site.toml"), text).unwrap();
+    describe(folder, port, &fetch, "");
 }
 
 const FETCH: [&str; 7] =
     ["fetch", "site.toml", "--contact", "mailto:me@example.org", "--out", "raw", "--allow-loopback"];
 
-#[track_caller]
-fn assert_polite(log: &Log) {
-    for two in log.lock().unwrap().windows(2) {
-        let between = two[1].0.duration_since(two[0].0);
-        assert!(between >= DELAY, "{between:?} between {} and {}", two[0].1, two[1].1);
-    }
-}
-
-fn counts(log: &Log) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for (_, path) in log.lock().unwrap().iter() {
-        *counts.entry(path.clone()).or_default() += 1;
-    }
-    counts
+fn fetch_with(folder: &Path, more: &[&str]) -> serde_json::Value {
+    run_within(folder, &[&FETCH, more].concat(), PATIENCE).ended(0).json()
 }
 
 /// Titles of the pages in the archive, by `medcorpus extract`.
@@ -133,15 +91,23 @@ fn titles(folder: &Path) -> BTreeSet<String> {
     lines.iter().filter_map(|it| it["title"].as_str()).map(str::to_owned).collect()
 }
 
+/// The records of an archive as text, headers and blocks.
+fn records(folder: &Path) -> String {
+    let bytes = std::fs::read(folder.join("raw/pages.warc.gz")).unwrap();
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).unwrap();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 #[test]
 fn a_site_is_fetched_politely_and_its_text_is_taken_from_the_archive() {
-    let (port, log) = serve();
+    let site = trapped();
     let folder = tempfile::tempdir().unwrap();
-    describe(folder.path(), port);
-    let done = run_within(folder.path(), &FETCH, PATIENCE).ended(0).json();
-    assert_polite(&log);
-    let counts = counts(&log);
-    assert_eq!(counts["/robots.txt"], 1);
+    describe_trapped(folder.path(), site.port);
+    let done = fetch_with(folder.path(), &[]);
+    site.assert_no_two_closer_than(DELAY);
+    let counts = site.counts();
+    assert_eq!((counts["/robots.txt"], counts["/.well-known/tdmrep.json"]), (1, 1));
     assert_eq!(
         (counts["/page/1"], counts["/page/100"], counts["/busy"], counts["/broken"]),
         (1, 1, 2, 3),
@@ -152,22 +118,29 @@ fn a_site_is_fetched_politely_and_its_text_is_taken_from_the_archive() {
     // The address inside is not reached: no socket is opened, not even for its robots.txt.
     assert_eq!(done["errors"]["not a public address"], 1, "{done}");
     assert_eq!(done["errors"]["refused by robots.txt"], 2, "{done}");
-    let requests = log.lock().unwrap().len();
+    let requests = site.requests();
     let titles = titles(folder.path());
     assert!(titles.contains("Page 7") && titles.contains("Page 100") && titles.contains("Busy"), "{titles:?}");
-    run_within(folder.path(), &FETCH, PATIENCE).ended(0);
-    assert_eq!(log.lock().unwrap().len(), requests, "nothing is left to fetch, and text needs no request");
+    // Other selectors, and text anew: the site hears nothing of it.
+    let text = std::fs::read_to_string(folder.path().join("site.toml")).unwrap();
+    std::fs::write(folder.path().join("other.toml"), format!("{text}[page]\nbody = [\"h1\"]\n")).unwrap();
+    let arguments = ["extract", "raw/pages.warc.gz", "--source", "other.toml"];
+    let pages = run_within(folder.path(), &arguments, PATIENCE).ended(0).json_lines();
+    let calendar = pages.iter().find(|it| it["title"] == "Calendar").unwrap();
+    assert_eq!((calendar["text"].as_str(), calendar["method"].as_str()), (Some("Calendar"), Some("selectors")));
+    fetch_with(folder.path(), &[]);
+    assert_eq!(site.requests(), requests, "nothing is left to fetch, and text needs no request");
 }
 
 fn survives(kills: usize) {
-    let (port, log) = serve();
+    let site = trapped();
     let folder = tempfile::tempdir().unwrap();
     let whole = tempfile::tempdir().unwrap();
-    describe(whole.path(), port);
-    run_within(whole.path(), &FETCH, PATIENCE).ended(0);
-    let expected = counts(&log);
-    log.lock().unwrap().clear();
-    describe(folder.path(), port);
+    describe_trapped(whole.path(), site.port);
+    fetch_with(whole.path(), &[]);
+    let expected = site.counts();
+    site.forget();
+    describe_trapped(folder.path(), site.port);
     let mut killed = 0;
     for turn in 0..kills {
         let mut child = command(folder.path(), &FETCH).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -176,16 +149,16 @@ fn survives(kills: usize) {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    run_within(folder.path(), &FETCH, PATIENCE).ended(0);
-    assert_polite(&log);
-    let found = counts(&log);
-    let again: usize = found
+    fetch_with(folder.path(), &[]);
+    site.assert_no_two_closer_than(DELAY);
+    let counts = site.counts();
+    // The files that say what may be fetched are asked for by each run.
+    let of_pages = counts
         .iter()
-        .filter(|(path, _)| *path != "/robots.txt" && *path != "/broken" && *path != "/busy")
-        .map(|(_, times)| times - 1)
-        .sum();
-    assert!(killed > 0 && again <= killed, "{again} requests were made again in {killed} kills: {found:?}");
-    assert!(expected.keys().eq(found.keys()), "{expected:?}\n{found:?}");
+        .filter(|(path, _)| !matches!(path.as_str(), "/robots.txt" | "/.well-known/tdmrep.json" | "/broken" | "/busy"));
+    let again: usize = of_pages.map(|(_, times)| times - 1).sum();
+    assert!(killed > 0 && again <= killed, "{again} requests were made again in {killed} kills: {counts:?}");
+    assert!(expected.keys().eq(counts.keys()), "{expected:?}\n{counts:?}");
     assert_eq!(titles(folder.path()), titles(whole.path()));
 }
 
@@ -201,26 +174,232 @@ fn a_crawl_that_is_killed_a_hundred_times_loses_no_address() {
 }
 
 #[test]
+#[ignore = "takes minutes; `make test-long` runs it"]
+fn no_two_of_ten_thousand_requests_are_closer_than_the_delay_after_kills_too() {
+    let delay = Duration::from_millis(2);
+    // Each page leads to the next two, until ten thousand are known.
+    let site = LocalSite::serve(|request| match (request.path, request.number("/")) {
+        ("/robots.txt" | "/.well-known/tdmrep.json", _) => status("404 Not Found", ""),
+        (_, number) => {
+            let number = number.unwrap_or(0);
+            let links = [2 * number + 1, 2 * number + 2].map(|it| format!("<a href=/{it}>{it}</a>"));
+            found("Content-Type: text/html\r\n", format!("<p>{}", links.concat()))
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let fetch = "allow = [\"HERE/\"]\nmax_pages = 10000\nmax_depth = 20\ndelay_secs = 0.002";
+    describe(folder.path(), site.port, fetch, "");
+    for turn in 0..20 {
+        let mut child = command(folder.path(), &FETCH).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(400 + 97 * turn));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let done = run_within(folder.path(), &FETCH, Duration::from_secs(1200)).ended(0).json();
+    assert_eq!((done["pages"].as_u64(), done["stopped_by"].as_str()), (Some(10_000), Some("max_pages")), "{done}");
+    assert!(site.requests() >= 10_000);
+    site.assert_no_two_closer_than(delay);
+    let counts = site.counts();
+    let again: usize = counts.iter().filter(|(path, _)| !path.contains('.')).map(|(_, times)| times - 1).sum();
+    println!("{} requests, {again} of pages made again in 20 kills", site.requests());
+    assert!(again <= 20, "{again}");
+}
+
+#[test]
 fn a_site_whose_robots_file_fails_is_left_to_the_next_run() {
-    let (port, log) = serve();
+    let site = trapped();
     let folder = tempfile::tempdir().unwrap();
     // Of the same server under another name, whose robots.txt fails as long as the test wants.
-    describe(folder.path(), port);
+    describe_trapped(folder.path(), site.port);
     let text = std::fs::read_to_string(folder.path().join("site.toml")).unwrap().replace("127.0.0.1", "localhost");
     std::fs::write(folder.path().join("site.toml"), text).unwrap();
     let failed = run_within(folder.path(), &FETCH, PATIENCE).ended(4);
     assert!(failed.stderr.contains("no robots.txt, left to the next run"), "{}", failed.stderr);
-    assert_eq!(counts(&log)["/robots.txt"], 3);
-    assert_eq!(counts(&log).len(), 1, "nothing but robots.txt was asked for");
-    let done = run_within(folder.path(), &FETCH, PATIENCE).ended(0).json();
+    assert_eq!(site.counts()["/robots.txt"], 3);
+    assert_eq!(site.counts().len(), 1, "nothing but robots.txt was asked for");
+    let done = fetch_with(folder.path(), &[]);
     assert!(done["pages"].as_u64().unwrap() >= 1 && done["waiting"] == 0, "{done}");
-    assert_polite(&log);
+    site.assert_no_two_closer_than(DELAY);
+}
+
+const QUICK: &str = "allow = [\"HERE/\"]\nmax_pages = 60\ndelay_secs = 0.001";
+
+#[test]
+fn robots_that_change_are_heard_in_the_middle_of_a_crawl_and_reservations_are_kept() {
+    let site = LocalSite::serve(|request| match request.path {
+        "/robots.txt" if request.times == 1 => found("", "User-agent: *\nContent-Signal: search=yes, ai-train=yes\n"),
+        "/robots.txt" => found("", "User-agent: *\nDisallow: /page/\n"),
+        "/.well-known/tdmrep.json" => found(
+            "Content-Type: application/json\r\n",
+            "[{\"location\": \"/reserved/*\", \"tdm-reservation\": 1, \"tdm-policy\": \"https://x.example/p\"}]",
+        ),
+        "/" => {
+            found_page("Start", "<a href=/reserved/1>r</a><a href=/page/1>1</a><a href=/page/2>2</a><a href=/a>a</a>")
+        }
+        "/page/1" => {
+            // Longer than the rules are good for.
+            std::thread::sleep(Duration::from_millis(400));
+            found_page("Page 1", "")
+        }
+        _ => found_page("Other", ""),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    describe(folder.path(), site.port, &format!("{QUICK}\nrobots_hours = 0.0001"), "");
+    let done = fetch_with(folder.path(), &[]);
+    let counts = site.counts();
+    assert!(counts.contains_key("/page/1") && !counts.contains_key("/page/2"), "{counts:?}");
+    assert!(counts["/robots.txt"] >= 2 && !counts.contains_key("/reserved/1"), "{counts:?}");
+    assert_eq!(done["errors"]["refused by tdmrep.json"], 1, "{done}");
+    assert_eq!(done["errors"]["refused by robots.txt"], 1, "{done}");
+    // What the files said is kept beside the page.
+    let records = records(folder.path());
+    assert!(records.contains("WARC-Type: metadata\r\n"), "{records}");
+    assert!(records.contains("robots-content-signal: search=yes, ai-train=yes\r\n"), "{records}");
+    assert!(records.contains("WARC-Type: warcinfo\r\n") && records.contains("(+mailto:me@example.org)"), "{records}");
+    let pages = run_within(folder.path(), &["extract", "raw/pages.warc.gz"], PATIENCE).ended(0).json_lines();
+    assert!(pages.iter().all(|it| !it["url"].as_str().unwrap().ends_with("robots.txt")), "robots.txt is no page");
 }
 
 #[test]
-fn nobody_fetches_without_saying_who() {
+fn a_second_round_asks_only_for_what_has_changed() {
+    let site = LocalSite::serve(|request| {
+        let headers = "Content-Type: text/html\r\nETag: \"病 1\"\r\nLast-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n";
+        match request.path {
+            "/robots.txt" | "/.well-known/tdmrep.json" => status("404 Not Found", ""),
+            "/" => found_page("Start", "<a href=/known>k</a><a href=/same>s</a><a href=/new>n</a>"),
+            "/known" if request.header("If-None-Match") == Some("\"病 1\"") => {
+                assert_eq!(request.header("If-Modified-Since"), Some("Tue, 02 Jan 2024 00:00:00 GMT"));
+                // A length that the body would have, and no body.
+                b"HTTP/1.1 304 Not Modified\r\nContent-Length: 999\r\n\r\n".into()
+            }
+            "/known" => found(headers, page("Known", "")),
+            "/new" => found_page(&format!("New {}", request.times), "<a href=/later>l</a>"),
+            "/later" => found_page("Later", ""),
+            _ => found_page("Same", ""),
+        }
+    });
     let folder = tempfile::tempdir().unwrap();
-    describe(folder.path(), 9);
+    describe(folder.path(), site.port, QUICK, "");
+    fetch_with(folder.path(), &[]);
+    let before = site.requests();
+    fetch_with(folder.path(), &[]);
+    assert_eq!(site.requests(), before, "without --refresh a finished crawl asks for nothing");
+    let again = fetch_with(folder.path(), &["--refresh"]);
+    assert_eq!((again["pages"].as_u64(), again["unchanged"].as_u64()), (Some(5), Some(4)), "{again}");
+    let records = records(folder.path());
+    let count = |text: &str| records.matches(text).count();
+    assert_eq!(count("WARC-Type: revisit\r\n"), 4);
+    assert_eq!(count("WARC-Profile: http://netpreserve.org/warc/1.1/revisit/server-not-modified\r\n"), 1);
+    assert_eq!(count("WARC-Profile: http://netpreserve.org/warc/1.1/revisit/identical-payload-digest\r\n"), 3);
+    // A revisit names the record that holds the page.
+    let refers = records.split("WARC-Refers-To: ").nth(1).unwrap().split("\r\n").next().unwrap();
+    assert_eq!(count(&format!("WARC-Record-ID: {refers}\r\n")), 1);
+    // What has not changed is one page, and what has is two.
+    let pages = run_within(folder.path(), &["extract", "raw/pages.warc.gz"], PATIENCE).ended(0).json_lines();
+    let mut titles: Vec<&str> = pages.iter().filter_map(|it| it["title"].as_str()).collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["Known", "Later", "New 1", "New 2", "Same", "Start"]);
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn sitemaps_feeds_downloads_and_pages_that_go_on_are_fetched() {
+    let site = LocalSite::serve(|request| {
+        let here = format!("http://127.0.0.1:{}", request.port);
+        match request.path {
+            "/robots.txt" | "/.well-known/tdmrep.json" => status("404 Not Found", ""),
+            "/sitemaps.xml" => found("", format!("<sitemapindex><loc>{here}/hidden/map.xml.gz</loc></sitemapindex>")),
+            "/hidden/map.xml.gz" => {
+                found("", gzip(&format!("<urlset><loc>{here}/listed</loc><loc>{here}/no/1</loc></urlset>")))
+            }
+            "/feed" => found("", format!("<rss><channel><item><link>{here}/news</link></item></channel></rss>")),
+            "/all.jsonl" => found("", "{\"text\": \"心筋\"}\n"),
+            "/" => found_page("Start", "<a href=/long>long</a><a href=/last>last</a>"),
+            "/long" => found_page("Long", "<a class=on href=/long?p=2>on</a><a href=/deep/1>d</a>"),
+            "/long?p=2" => found_page("Long 2", "<a class=on href=/long?p=3>on</a>"),
+            "/long?p=3" => found_page("Long 3", "<a class=on href=/long>in a circle</a>"),
+            _ => found_page(request.path, "<a href=/deep/2>d</a>"),
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let fetch = "sitemaps = [\"HERE/sitemaps.xml\", \"HERE/feed\"]\ndownloads = [\"HERE/all.jsonl\"]\ndelay_secs = 0.001\n\
+                 allow = [\"HERE/\"]\ndeny = [\"*/no/\", \"*/hidden/\"]\nmax_pages = 60\nmax_depth = 1";
+    describe(folder.path(), site.port, fetch, "[page]\nbody = [\"main\"]\nnext = [\"a.on\"]\none_document = true\n");
+    fetch_with(folder.path(), &[]);
+    let paths = site.paths();
+    let expected: BTreeSet<&str> = [
+        "/robots.txt",
+        "/.well-known/tdmrep.json",
+        "/sitemaps.xml",
+        "/hidden/map.xml.gz",
+        "/listed",
+        "/feed",
+        "/news",
+        "/all.jsonl",
+        "/",
+        "/long",
+        "/long?p=2",
+        "/long?p=3",
+        "/last",
+        "/deep/2",
+    ]
+    .into();
+    assert_eq!(paths.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+    assert_eq!(paths.len(), expected.len(), "nothing was asked for twice: {paths:?}");
+    let at = paths.iter().position(|it| it == "/long").unwrap();
+    assert_eq!(paths[at + 1..at + 3], ["/long?p=2", "/long?p=3"], "a page that goes on comes right behind");
+    let download = std::fs::read_to_string(folder.path().join("raw/downloads/all.jsonl")).unwrap();
+    assert_eq!(download, "{\"text\": \"心筋\"}\n");
+}
+
+#[test]
+fn limits_end_a_crawl_and_say_so() {
+    let site = LocalSite::serve(|request| match request.number("/") {
+        Some(number) => {
+            found("", [page("Big", &format!("<a href=/{}>n</a>", number + 1)).into_bytes(), noise(700_000)].concat())
+        }
+        None if request.path == "/" => found_page("Start", "<a href=/1>1</a>"),
+        None => status("404 Not Found", ""),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let fetch = "allow = [\"HERE/\"]\nmax_pages = 60\nmax_depth = 50\ndelay_secs = 0.001\nmax_archive_megabytes = 2";
+    describe(folder.path(), site.port, fetch, "");
+    let done = fetch_with(folder.path(), &[]);
+    assert_eq!(
+        (done["stopped_by"].as_str(), done["waiting"].as_u64()),
+        (Some("max_archive_megabytes"), Some(1)),
+        "{done}"
+    );
+    assert!(done["pages"].as_u64().unwrap() < 8, "{done}");
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn nobody_fetches_without_saying_who_and_closed_sites_only_with_consent() {
+    let folder = tempfile::tempdir().unwrap();
+    describe_trapped(folder.path(), 9);
     let ran = run_within(folder.path(), &["fetch", "site.toml", "--contact", "me"], PATIENCE).ended(2);
     assert!(ran.stderr.contains("must be a mailbox"), "{}", ran.stderr);
+    describe(folder.path(), 9, &format!("{QUICK}\nneeds_consent = \"all rights are reserved\""), "");
+    let ran = run_within(folder.path(), &FETCH, PATIENCE).ended(2);
+    assert!(
+        ran.stderr.contains("site.toml: all rights are reserved; ask the site, and say --with-consent"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!folder.path().join("raw").exists(), "nothing was done");
 }

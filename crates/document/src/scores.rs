@@ -31,7 +31,8 @@ pub struct Scores {
     pub words: Option<u64>,
     /// Share of characters in lines that occur more than once, in 0..=1.
     pub duplicate_line_chars: Option<f64>,
-    /// What read the pages of a book: `text_layer`, `markup`, the engines, joined by `+` where it was several.
+    /// What read the pages of a book (`text_layer`, `markup`, the engines, joined by `+` where it was several), or a page
+    /// of a site with rules of its own (`selectors`, `main_text`, `plain`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_method: Option<String>,
     /// How sure that reading is, the mean over the characters of the kept pages, in 0..=1.

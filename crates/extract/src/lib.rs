@@ -17,6 +17,8 @@
 //! ```
 
 pub mod book;
+mod by_selectors;
+mod css;
 mod dom;
 mod encoding;
 mod measure;
@@ -29,13 +31,38 @@ mod signals;
 mod tag;
 mod wide;
 
+pub use by_selectors::{PageSelectors, next_page, page_by};
+pub use css::Selectors;
 pub use dom::Limits;
 pub use encoding::{Decoded, count_mojibake, decode};
 pub use metadata::Metadata;
-pub use opt_out::is_opt_out;
+pub use opt_out::{forbids_training, is_opt_out};
 
 /// Rises when the text of some page changes: it is part of the fingerprint of what is built from pages.
 pub const VERSION: u32 = 1;
+
+/// How the text of a page was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// By the selectors of its site's description.
+    Selectors,
+    /// By the rules for pages of any site.
+    MainText,
+    /// It was text already.
+    Plain,
+}
+
+impl Method {
+    /// The name as it is written in the output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Selectors => "selectors",
+            Method::MainText => "main_text",
+            Method::Plain => "plain",
+        }
+    }
+}
 
 /// A page as plain text.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -46,6 +73,7 @@ pub struct Page {
     pub text: String,
     /// Whether a limit cut the page.
     pub cut: bool,
+    pub method: Method,
     /// How often the text shows UTF-8 that was read as another encoding before it came here.
     pub mojibake: u64,
 }
@@ -59,7 +87,7 @@ impl Page {
             lines.push('\n');
         }
         let text = lines.trim_matches('\n').to_owned();
-        Page { metadata: Metadata::default(), mojibake: count_mojibake(&text), text, cut: false }
+        Page { metadata: Metadata::default(), mojibake: count_mojibake(&text), text, cut: false, method: Method::Plain }
     }
 }
 
@@ -71,5 +99,5 @@ pub fn page(html: &str, limits: &Limits) -> Page {
     let selection = select::select(&dom, &measures, &metadata);
     let text = render::render(&dom, &selection);
     let mojibake = count_mojibake(&text);
-    Page { metadata, text, cut: dom.is_cut, mojibake }
+    Page { metadata, text, cut: dom.is_cut, method: Method::MainText, mojibake }
 }

@@ -308,7 +308,7 @@ fn visit_json(value: &Value, item: &mut Item, depth: usize) {
 }
 
 /// The day of a date in one of the common notations that begin with the year.
-fn day(text: &str) -> Option<String> {
+pub(crate) fn day(text: &str) -> Option<String> {
     let digits: Vec<&str> = text.split(|it: char| !it.is_ascii_digit()).filter(|it| !it.is_empty()).take(3).collect();
     let [year, month, day] = digits[..] else {
         // 20240131

@@ -66,14 +66,13 @@ impl Exchange {
 /// Opens connections.
 pub(crate) struct Client {
     pub user_agent: String,
-    pub max_bytes: u64,
     /// For tests and for a site on this machine.
     pub may_use_loopback: bool,
     tls: Arc<ClientConfig>,
 }
 
 impl Client {
-    pub fn new(user_agent: String, max_bytes: u64, may_use_loopback: bool) -> Result<Client, String> {
+    pub fn new(user_agent: String, may_use_loopback: bool) -> Result<Client, String> {
         let mut roots = RootCertStore::empty();
         for certificate in rustls_native_certs::load_native_certs().certs {
             // A root that cannot be read is one that no site is trusted by.
@@ -82,27 +81,28 @@ impl Client {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let tls = versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Client { user_agent, max_bytes, may_use_loopback, tls: Arc::new(tls) })
+        Ok(Client { user_agent, may_use_loopback, tls: Arc::new(tls) })
     }
 
-    /// Asks for one address; redirects are answers like others.
-    pub fn get(&self, url: &Url) -> Result<Exchange, NoAnswer> {
+    /// Asks for one address; redirects are answers like others. Behind `max_bytes` an answer is cut. `conditions` are
+    /// further headers, each with its line end.
+    pub fn get(&self, url: &Url, conditions: &str, max_bytes: u64) -> Result<Exchange, NoAnswer> {
         let host = url.host_str().ok_or_else(|| "the address has no host".to_owned())?;
         let port = url.port_or_known_default().ok_or_else(|| "the address has no port".to_owned())?;
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {}\r\nAccept: text/html,application/xhtml+xml,\
-             application/xml;q=0.9,*/*;q=0.5\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n",
+             application/xml;q=0.9,*/*;q=0.5\r\nAccept-Encoding: identity\r\n{conditions}Connection: close\r\n\r\n",
             self.user_agent
         );
         let stream = self.connect(host.trim_matches(['[', ']']), port)?;
         let bytes = match url.scheme() {
-            "http" => exchange(stream, request.as_bytes(), self.max_bytes),
+            "http" => exchange(stream, request.as_bytes(), max_bytes),
             "https" => {
                 let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
                 let session = ClientConnection::new(self.tls.clone(), name).map_err(|error| error.to_string())?;
-                exchange(StreamOwned::new(session, stream), request.as_bytes(), self.max_bytes)
+                exchange(StreamOwned::new(session, stream), request.as_bytes(), max_bytes)
             }
             scheme => return Err(format!("{scheme} is not spoken, only http and https").into()),
         };
@@ -151,11 +151,12 @@ fn exchange(
         };
         response.extend_from_slice(&buffer[..read]);
         if expected.is_none()
-            && let Some((header_bytes, _, headers)) = head(&response)
+            && let Some((header_bytes, status, headers)) = head(&response)
         {
             let length = headers.iter().find(|(name, _)| name == "content-length");
-            let length = length.and_then(|(_, value)| value.parse::<usize>().ok());
-            expected = Some(length.and_then(|length| length.checked_add(header_bytes)));
+            // What has no body may still state the length that it would have (RFC 9110, 8.6).
+            let length = if matches!(status, 204 | 304) { Some(0) } else { length.and_then(|it| it.1.parse().ok()) };
+            expected = Some(length.and_then(|length: usize| length.checked_add(header_bytes)));
         }
         if expected.is_none() && response.len() > MAX_HEADER_BYTES {
             return Err(format!("the headers are over {MAX_HEADER_BYTES} bytes"));
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn no_socket_is_opened_to_an_address_inside() {
-        let client = Client::new("test".to_owned(), 1000, false).unwrap();
+        let client = Client::new("test".to_owned(), false).unwrap();
         for address in [
             "http://127.0.0.1:9/",
             "http://[::1]:9/",
@@ -233,7 +234,7 @@ mod tests {
             "http://0x7f.1/",
             "http://169.254.169.254/",
         ] {
-            let error = client.get(&Url::parse(address).unwrap()).unwrap_err();
+            let error = client.get(&Url::parse(address).unwrap(), "", 1000).unwrap_err();
             assert!(matches!(error, NoAnswer::NotPublic(_)), "{address}: {error}");
         }
     }

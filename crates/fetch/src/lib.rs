@@ -4,13 +4,15 @@
 //! fetched, and a journal from which a killed crawl goes on.
 
 mod address;
+mod clock;
 mod crawl;
 mod frontier;
 mod http;
+mod links;
+mod origins;
 pub mod robots;
-mod site;
+pub mod tdmrep;
 mod warc;
 
 pub use address::is_public;
-pub use crawl::{Error, Progress, Settings, crawl};
-pub use site::Site;
+pub use crawl::{Error, Progress, Settings, Site, crawl};

@@ -1,5 +1,7 @@
 //! robots.txt by RFC 9309, with Crawl-delay, and what sites ask there of those who train models.
 
+use source::matches_start;
+
 /// More of a file than this is not read (RFC 9309, 2.5).
 pub const MAX_BYTES: usize = 500 * 1024;
 
@@ -30,6 +32,8 @@ pub struct Robots {
     groups: Vec<Group>,
     /// A `Content-Signal` said `ai-train=no`.
     pub refuses_training: bool,
+    /// All that `Content-Signal` lines say.
+    pub signals: Vec<String>,
     /// The server failed, so that nothing may be fetched (RFC 9309, 2.3.1.4).
     unreachable: bool,
 }
@@ -109,6 +113,9 @@ impl Robots {
                 }
                 "content-signal" => {
                     let signals = value.to_ascii_lowercase();
+                    if !signals.is_empty() && robots.signals.len() < 20 {
+                        robots.signals.push(signals.clone());
+                    }
                     let mut pairs = signals.split([',', ';']).filter_map(|it| it.split_once('='));
                     robots.refuses_training |= pairs.any(|(what, may)| what.trim() == "ai-train" && may.trim() == "no");
                 }
@@ -148,7 +155,7 @@ impl Robots {
 
 /// The longest rule that matches decides, `allow` among equals; none allows.
 fn allowed(groups: &[&Group], path: &[u8]) -> bool {
-    let rules = groups.iter().flat_map(|group| &group.rules).filter(|rule| matches(&rule.pattern, path));
+    let rules = groups.iter().flat_map(|group| &group.rules).filter(|rule| matches_start(&rule.pattern, path));
     rules.max_by_key(|rule| (rule.pattern.len(), rule.allow)).is_none_or(|rule| rule.allow)
 }
 
@@ -184,35 +191,6 @@ fn normal(path: &str) -> Vec<u8> {
         at += 1;
     }
     out
-}
-
-/// Whether a pattern matches the start of a path. `*` stands for anything, a `$` at the end for the end. Each part between
-/// stars is looked for once, at its first place, so the work is linear in the path for each part and never exponential.
-pub(crate) fn matches(pattern: &[u8], path: &[u8]) -> bool {
-    let (pattern, to_end) = match pattern.strip_suffix(b"$") {
-        Some(pattern) => (pattern, true),
-        None => (pattern, false),
-    };
-    let mut parts = pattern.split(|it| *it == b'*');
-    let Some(mut rest) = path.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return !to_end || rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if part.is_empty() {
-            if parts.peek().is_none() {
-                return true;
-            }
-            continue;
-        }
-        if to_end && parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        let Some(at) = rest.windows(part.len()).position(|it| it == part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    true
 }
 
 #[cfg(test)]

@@ -388,6 +388,9 @@ pub struct ExtractArguments {
     /// The file to write, one JSON object a page [default: standard output]
     #[arg(long)]
     pub json: Option<PathBuf>,
+    /// A file of sources/: read web pages by its [page]
+    #[arg(long)]
+    pub source: Option<PathBuf>,
     /// Threads or, for books, processes; the bytes that come out do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -411,6 +414,12 @@ pub struct FetchArguments {
     /// Where pages.warc.gz and the frontier go [default: raw/NAME for NAME.toml]
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Ask for all of a finished crawl again; what has not changed is not sent or not kept twice
+    #[arg(long)]
+    pub refresh: bool,
+    /// Say that you may fetch a site that has no open licence
+    #[arg(long)]
+    pub with_consent: bool,
     /// Fetch from this machine too
     #[arg(long)]
     pub allow_loopback: bool,

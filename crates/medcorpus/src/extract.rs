@@ -15,6 +15,10 @@ use crate::{
 };
 
 pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
+    let rules = match &arguments.source {
+        Some(file) => pipeline::SiteRules::load(file)?.1,
+        None => pipeline::SiteRules::default(),
+    };
     let books = extract_books::books(&arguments.paths)?;
     let out: Box<dyn Write> = match &arguments.json {
         Some(path) if path != Path::new("-") => Box::new(File::create(path).map_err(|error| Failure {
@@ -43,7 +47,7 @@ pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
         }
     };
     let others: Vec<PathBuf> = arguments.paths.iter().filter(|path| !books.contains(path)).cloned().collect();
-    pipeline::extract_pages(&others, arguments.jobs(), &mut write)?;
+    pipeline::extract_pages(&others, arguments.jobs(), &rules, &mut write)?;
     let web_pages = pages + faults > 0;
     let mut read_books = 0;
     if !books.is_empty() {

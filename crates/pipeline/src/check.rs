@@ -8,7 +8,11 @@ use std::{
 use document::{DataFileError, LanguageCode, Problems};
 use source::Description;
 
-use crate::configuration::{Configuration, Needs, Overrides};
+use crate::{
+    configuration::{Configuration, Needs, Overrides},
+    site_examples,
+    site_rules::{PageSettings, SiteRules},
+};
 
 /// Checks a data folder or file: a language folder, a source, a pipeline, or a folder of any of these. Gives how many
 /// were found sound.
@@ -52,6 +56,8 @@ pub fn check_folder(path: &Path) -> Result<usize, Problems> {
         Configuration::load(path, &Overrides { needs, ..Overrides::default() }).map(|_| 1)
     } else {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Description::parse(&name, &stem, &file_text).map(|_| 1).map_err(Problems::from)
+        let description = Description::parse(&name, &stem, &file_text)?;
+        let rules = SiteRules::new(&description, path, PageSettings::default())?;
+        site_examples::check(&description, &rules, path).map(|()| 1)
     }
 }

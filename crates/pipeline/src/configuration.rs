@@ -12,8 +12,11 @@ use document::{DataFileError, Digest, LanguageCode, Problems};
 use filter::{Chain, Language, Resources, STAGES, StageSettings};
 use source::Description;
 
-use crate::books::BookReader;
-use crate::pipeline_file::{Expectation, PipelineFile, RejectedSettings, SourceUse};
+use crate::{
+    books::BookReader,
+    pipeline_file::{Expectation, PipelineFile, RejectedSettings, SourceUse},
+    site_rules::{PageSettings, SiteRules},
+};
 
 /// What a command line may change about a pipeline.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +44,8 @@ pub enum Needs {
 /// A source of the build, with its files.
 pub(crate) struct ConfiguredSource {
     pub description: Description,
+    /// How its web pages are read.
+    pub rules: SiteRules,
     pub inputs: Vec<source::Input>,
     /// Files of languages that the pipeline does not want.
     pub left_out: usize,
@@ -64,6 +69,8 @@ pub struct Configuration {
     pub(crate) duplicates: Option<dedup::Settings>,
     /// What reads books, where a source has any.
     pub(crate) books: Option<BookReader>,
+    /// What is asked of web pages, whichever source they are of.
+    pub(crate) pages: PageSettings,
     pub(crate) task_bytes: u64,
     pub(crate) shard_tokens: u64,
     pub(crate) rejected: RejectedSettings,
@@ -100,13 +107,14 @@ impl Configuration {
         {
             for used in &pipeline.source_list {
                 let line = line_of(used.span().start);
-                let description = problems.collect(find_description(&file, line, used.get_ref(), &descriptions));
-                if let Some(description) = description
+                let described =
+                    problems.collect(find_description(&file, line, used.get_ref(), &descriptions, pipeline.pages));
+                if let Some(described) = described
                     && overrides.needs == Needs::Inputs
                     && !wanted.is_empty()
                 {
                     let root = folder.join(&used.get_ref().path);
-                    sources.extend(problems.collect(find_inputs(&file, line, description, &root, wanted)));
+                    sources.extend(problems.collect(find_inputs(&file, line, described, &root, wanted)));
                 }
             }
         }
@@ -145,6 +153,7 @@ impl Configuration {
             sources,
             duplicates: pipeline.duplicates,
             books,
+            pages: pipeline.pages,
             task_bytes: pipeline.tasks.megabytes << 20,
             shard_tokens: pipeline.output.shard_tokens,
             rejected: pipeline.rejected,
@@ -247,14 +256,17 @@ fn find_description(
     line: usize,
     used: &SourceUse,
     descriptions: &BTreeMap<String, PathBuf>,
-) -> Result<Description, DataFileError> {
+    settings: PageSettings,
+) -> Result<(Description, SiteRules), Problems> {
     let Some(path) = descriptions.get(&used.name) else {
         let nearest = document::nearest(&used.name, descriptions.keys().map(String::as_str));
         let suggestion = nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
         let message = format!("there is no source {:?} below sources/{suggestion}", used.name);
-        return Err(DataFileError::at(file, line, message));
+        return Err(DataFileError::at(file, line, message).into());
     };
-    Description::load(path).map_err(|error| at_line(file, line, error))
+    let description = Description::load(path).map_err(|error| at_line(file, line, error))?;
+    let rules = SiteRules::new(&description, path, settings)?;
+    Ok((description, rules))
 }
 
 /// A problem of a source's description stands in that file; any other stands where the pipeline names the source.
@@ -288,7 +300,7 @@ fn plain_path(path: &Path) -> PathBuf {
 fn find_inputs(
     file: &str,
     line: usize,
-    description: Description,
+    (description, rules): (Description, SiteRules),
     root: &Path,
     languages: &[LanguageCode],
 ) -> Result<ConfiguredSource, DataFileError> {
@@ -315,7 +327,7 @@ fn find_inputs(
         return Err(DataFileError::at(file, line, message));
     }
     let left_out = all - inputs.len();
-    Ok(ConfiguredSource { description, inputs, left_out })
+    Ok(ConfiguredSource { description, rules, inputs, left_out })
 }
 
 /// The reader of books that a pipeline asks for. The model that tells languages is that of the stages, if there is one.
@@ -519,6 +531,7 @@ fn resolve(
         "stages": stages,
         "duplicates": pipeline.duplicates,
         "books": pipeline.books.as_ref().map(|books| serde_json::json!({ "ocr": books.ocr, "rule": books.rule })),
+        "pages": pipeline.pages,
         "task_megabytes": pipeline.tasks.megabytes,
         "shard_tokens": pipeline.output.shard_tokens,
         "rejected": pipeline.rejected,

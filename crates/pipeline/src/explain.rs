@@ -2,11 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use document::{Container, Document, Fault, Kind, LanguageCode, Origin, Place, Scores, Verdict};
+use document::{Container, Document, Fault, Kind, LanguageCode, Origin, Place, Reason, Scores, Verdict};
 use filter::{Chain, Language, StageReport};
 use serde::Serialize;
 
-use crate::{Configuration, Error, pages};
+use crate::{Configuration, Error, pages, site_rules::SiteRules};
 
 /// What became of one record, and why.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +38,13 @@ pub struct ExplainedReason {
     /// For a fault, what was found and what can be done about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl From<Reason> for ExplainedReason {
+    fn from(reason: Reason) -> ExplainedReason {
+        let Reason { stage, rule, value, limit } = reason;
+        ExplainedReason { stage, rule, value: Some(value), limit: Some(limit), message: None }
+    }
 }
 
 /// One occurrence of a keyword.
@@ -76,8 +83,15 @@ impl Explainer {
         for input in source::inputs(&description, path)? {
             let container = Arc::new(input.container.clone());
             for split in source::splits(&input, u64::MAX)? {
-                let mut show = |record: Result<Document<'_>, Fault>| visit(self.explain(record));
-                source::read_pages(&input, &container, &split, &mut pages::to_text, &mut show)?;
+                let mut show = |record: Result<Document<'_>, Fault>, reason: Option<Reason>| {
+                    let mut explanation = self.explain(record);
+                    if let Some(reason) = reason {
+                        explanation.verdict = "reject";
+                        explanation.reason = Some(reason.into());
+                    }
+                    visit(explanation);
+                };
+                pages::read(&input, &container, &split, &SiteRules::default(), &mut show)?;
             }
         }
         Ok(())
@@ -120,13 +134,7 @@ impl Explainer {
         let (verdict, stages) = self.chain.explain(&mut document, self.language.is_some());
         let reason = match verdict {
             Verdict::Keep => None,
-            Verdict::Reject(reason) => Some(ExplainedReason {
-                stage: reason.stage,
-                rule: reason.rule,
-                value: Some(reason.value),
-                limit: Some(reason.limit),
-                message: None,
-            }),
+            Verdict::Reject(reason) => Some(reason.into()),
         };
         let judged = self.languages.iter().find(|language| Some(language.code) == document.language);
         let keywords = judged.map(|language| keywords(language, &document.text)).unwrap_or_default();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use dedup::{Shingle, Signer};
-use document::{Digest, Document, Fault, LanguageCode, Outcome, Tallies, Tally, Verdict};
+use document::{Digest, Document, Fault, LanguageCode, Outcome, Reason, Tallies, Tally, Verdict};
 use filter::{Chain, keywords::WordBoundaries};
 use store::{Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableWriter};
 
@@ -47,16 +47,18 @@ impl Judging<'_> {
             // The visitor cannot stop the reader, so after a failed write it lets the rest pass by.
             let mut failed = None;
             let before = (output.read, output.tallies.kept().documents);
-            let mut take = |record: Result<Document<'_>, Fault>| {
+            let mut take = |record: Result<Document<'_>, Fault>, reason: Option<Reason>| {
                 if failed.is_none() {
-                    failed = output.take(record, chain, &container.source, input.declared_language).err();
+                    failed = output.take(record, reason, chain, &container.source, input.declared_language).err();
                 }
             };
             match (input.format, &self.configuration.books) {
                 (source::Format::Book, Some(reader)) => {
-                    shelf.get_or_insert_with(|| Shelf::new(reader)).read(input, container, &mut take)?;
+                    shelf
+                        .get_or_insert_with(|| Shelf::new(reader))
+                        .read(input, container, &mut |record| take(record, None))?;
                 }
-                _ => source::read_pages(input, container, split, &mut pages::to_text, &mut take)?,
+                _ => pages::read(input, container, split, &source.rules, &mut take)?,
             }
             if let Some(error) = failed {
                 return Err(error.into());
@@ -104,6 +106,7 @@ impl<'a> Output<'a> {
     fn take(
         &mut self,
         record: Result<Document<'_>, Fault>,
+        reason: Option<Reason>,
         chain: &Chain,
         source: &str,
         declared: Option<LanguageCode>,
@@ -118,7 +121,7 @@ impl<'a> Output<'a> {
                 return self.rejected.1.write_full(&mut self.rejected.0);
             }
         };
-        let verdict = chain.judge(&mut document);
+        let verdict = reason.map_or_else(|| chain.judge(&mut document), Verdict::Reject);
         let language = document.counted_language();
         let chars = document.chars();
         let tokens = document.scores.tokens.unwrap_or(0);

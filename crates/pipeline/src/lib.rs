@@ -36,6 +36,8 @@ mod preference;
 mod progress;
 mod shards;
 mod signature_index;
+mod site_examples;
+mod site_rules;
 mod sorted_runs;
 
 pub use books::{BookReader, BookSettings, WORKER_COMMAND, language_settings};
@@ -51,6 +53,7 @@ pub use pages::{ExtractedPage, extract_pages};
 pub use pipeline_file::Expectation;
 pub use plan::{Plan, Task, TaskState};
 pub use progress::{Progress, Silent};
+pub use site_rules::{OptOuts, PageSettings, SiteRules};
 pub use store::Finding;
 
 /// The columns of every table that a build writes, one a line.

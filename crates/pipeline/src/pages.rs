@@ -1,14 +1,22 @@
 //! Where `source` and `extract` meet: web pages become text, for a build and for `medcorpus extract`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use document::{Fault, FaultKind};
+use document::{Container, Document, Fault, FaultKind, LanguageCode, Reason};
 use extract::{Limits, Page};
 use rayon::prelude::*;
 use serde::Serialize;
-use source::{Format, PageText, WebPage};
+use source::{Format, Input, PageText, Split, WebPage};
 
-use crate::Error;
+use crate::{
+    Error,
+    site_rules::{Findings, SiteRules},
+};
 
 /// One page, as `medcorpus extract` writes it.
 #[derive(Debug, Clone, Serialize)]
@@ -21,23 +29,55 @@ pub struct ExtractedPage {
     pub encoding: &'static str,
     #[serde(flatten)]
     pub page: Page,
+    /// What the description of its site says of a page with this address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_language: Option<LanguageCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// The address that the page goes on at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Why a build would reject the page before any stage sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Reason>,
 }
 
-/// The main text of a page in an archive.
-pub(crate) fn to_text(page: &WebPage<'_>) -> Result<PageText, String> {
-    Ok(PageText { text: extract_page(page.media_type, page.charset, page.headers, page.body).1.text })
+impl ExtractedPage {
+    fn new(id: String, url: Option<String>, retrieved: Option<String>, rules: &SiteRules, read: ReadPage) -> Self {
+        let ReadPage { encoding, page, findings } = read;
+        ExtractedPage {
+            id,
+            url,
+            retrieved,
+            encoding,
+            page,
+            declared_language: findings.language,
+            licence: findings.licence.map(|place| rules.licence(place).licence.clone()),
+            next: findings.next,
+            rejected: findings.reason,
+        }
+    }
 }
 
-fn extract_page(
+/// What came of a page's bytes.
+pub(crate) struct ReadPage {
+    pub encoding: &'static str,
+    pub page: Page,
+    pub findings: Findings,
+}
+
+pub(crate) fn read_page(
+    rules: &SiteRules,
+    url: Option<&str>,
     media_type: &str,
     charset: Option<&str>,
     headers: &[(impl AsRef<str>, impl AsRef<str>)],
     body: &[u8],
-) -> (&'static str, Page) {
+) -> ReadPage {
     let decoded = extract::decode(body, charset);
-    let mut page = match media_type {
-        "text/plain" => Page::plain(&decoded.text),
-        _ => extract::page(&decoded.text, &Limits::default()),
+    let (mut page, mut findings) = match media_type {
+        "text/plain" => (Page::plain(&decoded.text), Findings::default()),
+        _ => rules.html(&decoded.text, url),
     };
     for (name, value) in headers {
         let (name, value) = (name.as_ref().to_ascii_lowercase(), value.as_ref().to_ascii_lowercase());
@@ -50,7 +90,110 @@ fn extract_page(
         }
     }
     page.mojibake += decoded.replaced;
-    (decoded.encoding, page)
+    rules.judge(&page, url, &mut findings);
+    ReadPage { encoding: decoded.encoding, page, findings }
+}
+
+/// What a document goes to, with the reason for which a build rejects it before any stage sees it.
+pub(crate) type VisitPage<'v> = &'v mut dyn FnMut(Result<Document<'_>, Fault>, Option<Reason>);
+
+/// Reads the records of a split; pages in web archives become documents by the rules of their site. A page that a build
+/// rejects before any stage sees it comes with the reason.
+/// # Errors
+/// As [`source::read_pages`].
+pub(crate) fn read(
+    input: &Input,
+    container: &Arc<Container>,
+    split: &Split,
+    rules: &SiteRules,
+    visit: VisitPage<'_>,
+) -> Result<(), Error> {
+    // A page's text is asked for right before its document is visited.
+    let found = RefCell::new(None);
+    let mut to_text = |page: &WebPage<'_>| {
+        let read = read_page(rules, page.url, page.media_type, page.charset, page.headers, page.body);
+        found.replace(Some(read.findings));
+        Ok(PageText { text: read.page.text })
+    };
+    let mut licensed: BTreeMap<usize, Arc<Container>> = BTreeMap::new();
+    let mut joiner = Joiner { most_bytes: input.limits.max_document_megabytes << 20, held: None, visit };
+    source::read_pages(input, container, split, &mut to_text, &mut |record| {
+        let findings = found.take().unwrap_or_default();
+        let record = record.map(|mut document| {
+            document.date = findings.date.map(Into::into).or(document.date);
+            document.declared_language = findings.language.or(document.declared_language);
+            document.scores.page_method = findings.method.map(str::to_owned);
+            if let Some(place) = findings.licence {
+                let licensed = licensed.entry(place).or_insert_with(|| {
+                    let rule = rules.licence(place);
+                    let (licence, licence_evidence) = (rule.licence.clone(), rule.evidence.clone());
+                    Arc::new(Container { licence, licence_evidence, ..(**container).clone() })
+                });
+                document.origin.container = Arc::clone(licensed);
+            }
+            document
+        });
+        joiner.take(record, findings.reason, findings.next.filter(|_| rules.is_one_document()));
+    })?;
+    joiner.release();
+    Ok(())
+}
+
+/// Joins a page with those right behind it that it goes on at. A crawler fetches them so.
+struct Joiner<'v> {
+    most_bytes: u64,
+    /// The document so far, why it is rejected, and the address of what is to come.
+    held: Option<(Document<'static>, Option<Reason>, String)>,
+    visit: VisitPage<'v>,
+}
+
+impl Joiner<'_> {
+    fn take(&mut self, record: Result<Document<'_>, Fault>, reason: Option<Reason>, next: Option<String>) {
+        if let (Ok(part), Some((document, why, awaited))) = (&record, &mut self.held)
+            && part.url.as_deref() == Some(awaited.as_str())
+            && (document.text.len() + part.text.len()) as u64 + 2 <= self.most_bytes
+        {
+            let text = document.text.to_mut();
+            if !text.is_empty() && !part.text.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(&part.text);
+            *why = why.or(reason);
+            match next {
+                Some(next) => *awaited = next,
+                None => self.release(),
+            }
+            return;
+        }
+        self.release();
+        match (record, next) {
+            (Ok(document), Some(next)) => self.held = Some((owned(document), reason, next)),
+            (record, _) => (self.visit)(record, reason),
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some((document, reason, _)) = self.held.take() {
+            (self.visit)(Ok(document), reason);
+        }
+    }
+}
+
+fn owned(document: Document<'_>) -> Document<'static> {
+    let Document { id, text, text_as_read, url, date, declared_language, language, origin, scores, token_ids } =
+        document;
+    Document {
+        id: id.into_owned().into(),
+        text: text.into_owned().into(),
+        text_as_read: text_as_read.map(|it| it.into_owned().into()),
+        url: url.map(|it| it.into_owned().into()),
+        date: date.map(|it| it.into_owned().into()),
+        declared_language,
+        language,
+        origin,
+        scores,
+        token_ids,
+    }
 }
 
 /// What one step of the work is about.
@@ -73,16 +216,17 @@ const BATCH_BYTES: usize = 24 << 20;
 const BATCH_PAGES: usize = 512;
 
 /// Extracts pages of HTML files, of folders of such, and of web archives, on `jobs` threads. They are visited in the
-/// order of the paths, of the names in a folder, and of the records in an archive.
+/// order of the paths, of the names in a folder, and of the records in an archive, and read by the rules of a site.
 /// # Errors
 /// Fails if a path cannot be opened. What is wrong with one page is visited as a fault.
 pub fn extract_pages(
     paths: &[PathBuf],
     jobs: usize,
+    rules: &SiteRules,
     visit: &mut dyn FnMut(Result<ExtractedPage, Fault>),
 ) -> Result<(), Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
-    let mut batch = Batch { jobs: Vec::new(), bytes: 0, pool: &pool, visit };
+    let mut batch = Batch { jobs: Vec::new(), bytes: 0, pool: &pool, rules, visit };
     for path in paths {
         let mut files = Vec::new();
         std::fs::metadata(path).map_err(|error| source::Error::Io { path: path.clone(), error })?;
@@ -116,6 +260,7 @@ struct Batch<'b> {
     jobs: Vec<Job>,
     bytes: usize,
     pool: &'b rayon::ThreadPool,
+    rules: &'b SiteRules,
     visit: &'b mut dyn FnMut(Result<ExtractedPage, Fault>),
 }
 
@@ -131,17 +276,17 @@ impl Batch<'_> {
     fn run(&mut self) {
         let jobs = std::mem::take(&mut self.jobs);
         self.bytes = 0;
-        let done: Vec<_> = self.pool.install(|| jobs.into_par_iter().map(work).collect());
+        let done: Vec<_> = self.pool.install(|| jobs.into_par_iter().map(|job| work(job, self.rules)).collect());
         done.into_iter().for_each(&mut *self.visit);
     }
 }
 
-fn work(job: Job) -> Result<ExtractedPage, Fault> {
+fn work(job: Job, rules: &SiteRules) -> Result<ExtractedPage, Fault> {
     match job {
         Job::Fault(fault) => Err(fault),
         Job::Page { locator, url, date, media_type, charset, headers, body } => {
-            let (encoding, page) = extract_page(&media_type, charset.as_deref(), &headers, &body);
-            Ok(ExtractedPage { id: locator, url, retrieved: date, encoding, page })
+            let read = read_page(rules, url.as_deref(), &media_type, charset.as_deref(), &headers, &body);
+            Ok(ExtractedPage::new(locator, url, date, rules, read))
         }
         Job::File(path) => {
             let body = source::read_whole(&path, Limits::default().bytes).map_err(|message| Fault {
@@ -149,8 +294,9 @@ fn work(job: Job) -> Result<ExtractedPage, Fault> {
                 place: path.display().to_string(),
                 message,
             })?;
-            let (encoding, page) = extract_page("text/html", None, &[] as &[(&str, &str)], &body);
-            Ok(ExtractedPage { id: stem(&path), url: page.metadata.canonical.clone(), retrieved: None, encoding, page })
+            let read = read_page(rules, None, "text/html", None, &[] as &[(&str, &str)], &body);
+            let url = read.page.metadata.canonical.clone();
+            Ok(ExtractedPage::new(stem(&path), url, None, rules, read))
         }
     }
 }

@@ -6,7 +6,7 @@ use document::{Kind, LanguageCode};
 use filter::KeywordSettings;
 use serde::{Deserialize, Serialize};
 
-use crate::books::BookUse;
+use crate::{books::BookUse, site_rules::PageSettings};
 
 /// A file of `pipelines/`, as it is written. Paths are relative to the file.
 #[derive(Debug, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct PipelineFile {
     pub duplicates: Option<dedup::Settings>,
     /// How books are read, where a source has any.
     pub books: Option<BookUse>,
+    /// How web pages are read, where a source has any.
+    #[serde(default)]
+    pub pages: PageSettings,
     pub tasks: TaskSettings,
     pub output: OutputSettings,
     pub rejected: RejectedSettings,

@@ -59,7 +59,9 @@ impl Plan {
                     source::Format::Book => configuration.task_bytes / BOOK_COST,
                     _ => configuration.task_bytes,
                 };
-                for split in source::splits(input, task_bytes)? {
+                // Pages that go on on the next one are read together.
+                let cut_at = if source.rules.is_one_document() { u64::MAX } else { task_bytes };
+                for split in source::splits(input, cut_at)? {
                     // Many small files make one task; a task never mixes languages, so that a change in one language's
                     // folder touches only the tasks that may hold that language.
                     let fits = tasks[first..]
@@ -184,7 +186,7 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
         let digest = container.digest.map(|digest| digest.to_string()).unwrap_or_default();
         fingerprint = fingerprint.with(&container.path).with(digest).with(format!("{:?}", split.range));
         if source.inputs[*input].format == source::Format::Warc {
-            fingerprint = fingerprint.with(extract::VERSION);
+            fingerprint = fingerprint.with(extract::VERSION).with_json(&configuration.pages);
         }
         if let (source::Format::Book, Some(books)) = (source.inputs[*input].format, &configuration.books) {
             fingerprint = fingerprint.with(books.fingerprint());

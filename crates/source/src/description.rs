@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 use document::{DataFileError, Kind, LanguageCode, parse_toml};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Format, pattern::Pattern};
+use crate::{
+    Error, Format,
+    pattern::Pattern,
+    site::{Example, Fetch, PageRules},
+};
 
 /// One file `sources/<folder>/<name>.toml`.
 ///
@@ -53,9 +57,15 @@ pub struct Description {
     pub home: Option<String>,
     /// Anything else that a reader of the description should know.
     pub note: Option<String>,
-    /// How a site is fetched, for the crawler to read. No part of what is built: the web archive is.
+    /// How a site is fetched. No part of what is built: the web archive is.
     #[serde(default, skip_serializing)]
-    pub fetch: Option<serde_json::Value>,
+    pub fetch: Option<Fetch>,
+    /// How pages of a site are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageRules>,
+    /// Saved pages that show it.
+    #[serde(default, skip_serializing, rename = "example")]
+    pub examples: Vec<Example>,
 }
 
 /// Names of columns or of JSON keys, where the usual ones do not fit; keys inside keys are joined by dots.
@@ -115,9 +125,18 @@ impl Description {
     pub fn parse(file: &str, name: &str, text: &str) -> Result<Description, DataFileError> {
         let mut description: Description = parse_toml(file, text)?;
         description.name = name.to_owned();
+        let line_at = |start: usize| 1 + text[..start].matches('\n').count();
+        for selector in description.page.iter_mut().flat_map(PageRules::selectors_mut) {
+            selector.line = line_at(selector.start);
+        }
+        for example in &mut description.examples {
+            example.line = line_at(example.file.span().start);
+        }
         let wrong = |key: &str, message: String| {
-            let is_key =
-                |line: &str| line.trim_start().strip_prefix(key).is_some_and(|it| it.trim_start().starts_with('='));
+            let is_key = |line: &str| {
+                let behind = line.trim_start().strip_prefix(key);
+                behind.is_some_and(|it| it.trim_start().starts_with('=')) || line.trim() == format!("[{key}]")
+            };
             match text.lines().position(is_key) {
                 Some(index) => Err(DataFileError::at(file, index + 1, message)),
                 None => Err(DataFileError::whole(file, message)),
@@ -147,6 +166,10 @@ impl Description {
             if !(1..=4096).contains(&value) {
                 return wrong(key, format!("`{key}` = {value} must lie between 1 and 4096"));
             }
+        }
+        let of_fetch = description.fetch.as_ref().and_then(Fetch::complaint);
+        if let Some((key, message)) = of_fetch.or_else(|| description.page.as_ref().and_then(PageRules::complaint)) {
+            return wrong(key, message);
         }
         Ok(description)
     }
@@ -178,6 +201,8 @@ impl Description {
             home: None,
             note: None,
             fetch: None,
+            page: None,
+            examples: Vec::new(),
         }
     }
 }
@@ -202,6 +227,19 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_a_page_tells_its_language_and_licence() {
+        let text = format!(
+            "{SOUND}[page]\nbody = [\"main\",\n \"p\"]\n[[page.language]]\nurl = \"https://a.org/ja/\"\nlanguage = \"ja\"\n\
+             [[page.licence]]\nurl = \"*/drugs/\"\nlicence = \"none\"\nevidence = \"e\"\n"
+        );
+        let page = Description::parse("x.toml", "x", &text).unwrap().page.unwrap();
+        assert_eq!(page.body.iter().map(|it| (it.text.as_str(), it.line)).collect::<Vec<_>>(), [("main", 8), ("p", 9)]);
+        assert_eq!(page.language_of("https://a.org/ja/x").map(|it| it.to_string()).as_deref(), Some("ja"));
+        assert_eq!((page.language_of("https://a.org/x"), page.licence_of("https://a.org/x")), (None, None));
+        assert_eq!(page.licence_of("https://a.org/drugs/x"), Some(0));
+    }
+
+    #[test]
     fn what_cannot_be_right_is_named_with_line_and_remedy() {
         for (text, expected) in [
             (SOUND.replace("rank", "rang"), "sources/x.toml:5: unknown field `rang`"),
@@ -211,6 +249,19 @@ mod tests {
             (format!("{SOUND}[limits]\nmax_document_megabytes = 0"), "sources/x.toml:8: `max_document_megabytes` = 0"),
             (format!("{SOUND}[fields]\ntexts = \"t\""), "did you mean `text`?"),
             (format!("{SOUND}languages = [\"日本\"]"), "sources/x.toml:7: \"日本\" is not a language code"),
+            (format!("{SOUND}[fetch]\nmax_pages = 9"), "sources/x.toml:7: [fetch] says nowhere to begin"),
+            (format!("{SOUND}[fetch]\nmax_pages = 9\nstart = [\"x.org\"]"), "sources/x.toml:9: `start` has \"x.org\""),
+            (
+                format!("{SOUND}[fetch]\nmax_pages = 9\nstart = [\"http://x.org\"]\nallow = [\"/a\"]"),
+                "sources/x.toml:10: `allow`: \"/a\" must begin as a whole address does",
+            ),
+            (format!("{SOUND}[page]\nbdy = []"), "did you mean `body`?"),
+            (format!("{SOUND}[page]\none_document = true"), "sources/x.toml:8: `one_document` needs `next`"),
+            (format!("{SOUND}[page]\nunmatched = \"reject\""), "sources/x.toml:8: `unmatched` needs `body`"),
+            (
+                format!("{SOUND}[[page.licence]]\nurl = \"*\"\nlicence = \"x\"\nevidence = \"\""),
+                "sources/x.toml:10: [[page.licence]] needs",
+            ),
         ] {
             assert!(message(&text).contains(expected), "{}", message(&text));
         }

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod address;
 mod archive;
 mod book;
 mod checked_pages;
@@ -49,20 +50,25 @@ mod parquet_columns;
 mod parquet_rows;
 mod pattern;
 mod row_group;
+mod site;
 mod split;
 mod stated_language;
 mod text_file;
+mod url_pattern;
 mod warc;
 mod written_time;
 
+pub use address::address;
 pub use book::{book, book_fault};
 pub use description::{Description, Fields, Limits};
 pub use error::Error;
 pub use input::{Format, Input, inputs};
 pub use members::with_text;
 pub use parquet_rows::{columns, text_column};
+pub use site::{CssText, Example, Fetch, LanguageRule, LicenceRule, PageRules, Unmatched};
 pub use split::{Split, check, lines, read, read_pages, splits};
 pub use text_file::read_whole;
+pub use url_pattern::matches_start;
 pub use warc::{PageText, ToText, WebPage};
 
 #[doc(no_inline)]

@@ -352,12 +352,12 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// None for images, redirects, errors and whatever else has no main text.
+    /// None for images, redirects, errors, robots.txt and whatever else has no main text.
     fn of(header: &Header, content: &'a [u8]) -> Option<Page<'a>> {
         let is_web = header.url.as_deref().is_some_and(|url| {
             url.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("http")) || header.kind == RecordKind::Resource
         });
-        if !is_web {
+        if !is_web || header.url.as_deref().is_some_and(|url| url.ends_with("/robots.txt")) {
             return None;
         }
         let (response, stated) = match header.kind {
@@ -642,6 +642,11 @@ mod tests {
             other("request", "GET / HTTP/1.1\r\n\r\n"),
             other("response", "HTTP/1.1 301 Moved\r\nContent-Type: text/html\r\n\r\n<p>moved"),
             other("response", "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n\u{89}PNG"),
+            record(
+                "response",
+                "HTTP/1.1 200 OK\r\n\r\nUser-agent: *",
+                "WARC-Target-URI: http://a.example/robots.txt\r\n",
+            ),
             other("revisit", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"),
             record("resource", "<p>心", "WARC-Target-URI: file:///a.html\r\nContent-Type: text/html\r\n"),
         ];
