@@ -8,9 +8,11 @@ use std::{
     time::Duration,
 };
 
+use ::fetch::robots::{self, Robots};
+
 use crate::{
     local_site::{LocalSite, Request, found, found_page, page, status},
-    support::{command, run_within},
+    support::{command, files, run_within, shared_data},
 };
 
 const DELAY: Duration = Duration::from_millis(60);
@@ -386,6 +388,49 @@ fn noise(length: usize) -> Vec<u8> {
         (state >> 33) as u8
     };
     (0..length).map(|_| next()).collect()
+}
+
+/// Cases of other origin than this project: a file, who asks for what, and whether it may.
+#[test]
+fn robots_vectors_of_other_origin_are_read_as_their_authors_meant() {
+    let Some(data) = shared_data() else { return };
+    let folder = data.join("hostile/robots");
+    let lines = |name: &str| -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (mut wrong, mut all) = (Vec::new(), 0);
+    for vector in lines("vectors.jsonl").iter().filter(|it| it["tier"] == "rfc") {
+        let text = |key: &str| vector[key].as_str().unwrap();
+        // The file speaks to another agent, so it is made to speak to us, in the case in which it is written.
+        let agent = text("agent");
+        let mut robots = text("robots").replace(agent, robots::AGENT);
+        robots = robots.replace(&agent.to_uppercase(), &robots::AGENT.to_uppercase());
+        robots = robots.replace(&agent.to_lowercase(), robots::AGENT);
+        let path = text("url").trim_start_matches("http://").trim_start_matches("https://");
+        let path = path.find('/').map_or("/", |at| &path[at..]);
+        let allowed = Robots::parse(robots.as_bytes()).allows(path);
+        all += 1;
+        if vector["allowed"] != allowed {
+            wrong.push(vector.to_string());
+        }
+    }
+    assert!(all >= 30 && wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
+    for case in lines("http_status.jsonl") {
+        let name = case["case"].as_str().unwrap();
+        let status = name.split(' ').next().and_then(|it| it.parse().ok());
+        let robots = status.map_or_else(Robots::unreachable, |status| Robots::of_answer(status, b""));
+        assert_eq!(robots.allows("/x"), case["expect"] == "allow", "{name}");
+    }
+    let read = |name: &str| Robots::parse(&std::fs::read(folder.join(name)).unwrap());
+    assert!(!read("made-ai-bots.txt").allows("/"), "who refuses those that train models refuses us");
+    let started = std::time::Instant::now();
+    let redos = read("made-redos.txt");
+    redos.allows(&format!("/{}", "a".repeat(20_000)));
+    for path in files(&folder.join("real")) {
+        Robots::parse(&std::fs::read(path).unwrap()).allows("/some/page.html?x=1");
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -82,7 +82,9 @@ impl Robots {
         let mut in_agents = false;
         for line in text.trim_start_matches('\u{feff}').split(['\n', '\r']) {
             let line = line.split('#').next().unwrap_or_default();
-            let Some((key, value)) = line.split_once(':') else { continue };
+            // Some forget the colon; two words are then meant as a key and its value.
+            let two_words = || line.trim().split_once([' ', '\t']).filter(|it| !it.1.trim().contains([' ', '\t']));
+            let Some((key, value)) = line.split_once(':').or_else(two_words) else { continue };
             let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
             match key.as_str() {
                 "user-agent" => {
@@ -257,8 +259,8 @@ mod tests {
     #[test]
     fn rubbish_is_skipped_and_empty_rules_say_nothing() {
         check(
-            "\u{feff}disallow: /\rUser-agent : *\r\nfoo\nDisallow:\nDisallow: /x # why\n",
-            &[("/", true), ("/x", false)],
+            "\u{feff}disallow: /\rUser-agent : *\r\nfoo\nDisallow:\nDisallow: /x # why\ndisallow /y\ndisallow / or not\n",
+            &[("/", true), ("/x", false), ("/y", false)],
         );
         check("", &[("/", true)]);
     }

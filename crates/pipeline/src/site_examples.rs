@@ -120,11 +120,11 @@ mod tests {
         let found = problems(example);
         let expected = [
             "None: ",
-            "Some(19): a.html: its language is None, not Some(\"es\")",
-            "Some(19): a.html: its text contains \"asma\", which it must not",
-            "Some(19): a.html: its text lacks \"gripe\"; it begins \"El asma es crónica.3\"",
-            "Some(19): a.html: its title is Some(\"Asma\"), not Some(\"Gripe\")",
-            "Some(26): the saved page ",
+            "Some(20): a.html: its language is None, not Some(\"es\")",
+            "Some(20): a.html: its text contains \"asma\", which it must not",
+            "Some(20): a.html: its text lacks \"gripe\"; it begins \"El asma es crónica.3\"",
+            "Some(20): a.html: its title is Some(\"Asma\"), not Some(\"Gripe\")",
+            "Some(27): the saved page ",
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (found, expected) in found.iter().zip(expected) {
