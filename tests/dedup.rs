@@ -236,6 +236,28 @@ fn a_rule_tells_who_stays_whatever_is_named_first() {
 }
 
 #[test]
+fn of_equal_texts_that_of_the_wanted_licence_stays() {
+    let workspace = Workspace::without_model();
+    let words = prose(1, 80).join(" ");
+    let licences = [None, Some("CC-BY-NC-4.0"), Some("cc-by-4.0"), Some("CC0-1.0"), Some("CC-BY-4.0")];
+    let documents: Vec<Value> = (licences.iter().enumerate())
+        .map(|(number, licence)| json!({"id": number.to_string(), "text": words, "metadata": {"license": licence}}))
+        .collect();
+    workspace.write("in/a.jsonl", lines(&documents));
+    let kept = |more: &[&str]| -> String {
+        workspace.run(&[&["dedup", "in", "--out", "out", "--index", "index"], more].concat()).ended(0);
+        let survivors = fs::read_to_string(workspace.path("out/survivors/a.jsonl")).unwrap();
+        serde_json::from_str::<Value>(&survivors).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(kept(&[]), "0");
+    // Signatures of the first run are used in the next ones.
+    assert_eq!(kept(&["--prefer", "licence", "--licences", "CC-BY-4.0,CC0-1.0"]), "2");
+    assert_eq!(kept(&["--prefer", "licence", "--licences", "CC0-1.0"]), "3");
+    let alone = workspace.run(&["dedup", "in", "--out", "out", "--prefer", "licence"]).ended(2);
+    assert!(alone.stderr.contains("belong together"), "{}", alone.stderr);
+}
+
+#[test]
 fn addresses_propose_and_steps_can_be_left_out() {
     let workspace = Workspace::without_model();
     let (page, mut edited) = (prose(1, 100), prose(2, 40));

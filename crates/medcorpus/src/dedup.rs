@@ -59,6 +59,9 @@ pub struct DedupArguments {
     /// What tells which of two duplicates stays, the most important first, such as length,id; then the earlier one stays
     #[arg(long, value_delimiter = ',', default_value = "source_rank", value_name = "CRITERION")]
     prefer: Vec<CriterionChoice>,
+    /// Licences for `--prefer licence`, the most wanted first, such as CC0-1.0,CC-BY-4.0; others come after them
+    #[arg(long, value_delimiter = ',', value_name = "LICENCE")]
+    licences: Vec<String>,
     /// Cut paragraphs that recur on a site (host, else input) out of the texts that stay; each stays in one document
     #[arg(long)]
     boilerplate: bool,
@@ -120,6 +123,8 @@ enum CriterionChoice {
     Length,
     /// The lower id
     Id,
+    /// The licence that --licences names first, as the records state them
+    Licence,
 }
 
 impl DedupArguments {
@@ -130,6 +135,7 @@ impl DedupArguments {
             CriterionChoice::SourceRank => Criterion::SourceRank,
             CriterionChoice::Length => Criterion::Length,
             CriterionChoice::Id => Criterion::Id,
+            CriterionChoice::Licence => Criterion::Licence,
         };
         DuplicateSettings {
             bands: usize::from(self.bands),
@@ -150,7 +156,7 @@ impl DedupArguments {
             },
             near: takes(Step::Near),
             prefer: self.prefer.iter().map(criterion).collect(),
-            licences: Vec::new(),
+            licences: self.licences.clone(),
             boilerplate: self.boilerplate.then(|| Boilerplate {
                 min_documents: self.boilerplate_documents,
                 min_share: self.boilerplate_share,
@@ -176,6 +182,11 @@ enum TemplateChoice {
 }
 
 pub fn run(arguments: &DedupArguments) -> Result<Exit, Failure> {
+    let prefers_licences = arguments.prefer.iter().any(|choice| matches!(choice, CriterionChoice::Licence));
+    if prefers_licences == arguments.licences.is_empty() {
+        let message = "--prefer licence and --licences belong together; give both or none".to_owned();
+        return Err(Failure { exit: Exit::Configuration, message });
+    }
     let parted = match arguments.language {
         Some(code) => {
             let parted = pipeline::words_are_parted(&arguments.filters, code)?;

@@ -17,6 +17,7 @@ pub(crate) struct SignedDocument<'a> {
     pub language: LanguageCode,
     pub text_bytes: u64,
     pub id: &'a str,
+    pub licence: &'a str,
 }
 
 /// Collects the documents of a task.
@@ -31,7 +32,7 @@ impl Writer {
         bytes.extend(it.text_bytes.to_le_bytes());
         bytes.extend((it.bands.len() as u32).to_le_bytes());
         bytes.extend(it.bands.iter().flat_map(|band| band.to_le_bytes()));
-        for text in [it.language.as_str(), it.id] {
+        for text in [it.language.as_str(), it.id, it.licence] {
             bytes.extend((text.len() as u32).to_le_bytes());
             bytes.extend(text.as_bytes());
         }
@@ -114,7 +115,8 @@ fn next<'a>(rest: &mut &'a [u8], bands: &mut Vec<u64>) -> Option<SignedDocument<
         bands.push(u64::from_le_bytes(take(rest)?));
     }
     let language = LanguageCode::parse(take_text(rest)?).ok()?;
-    Some(SignedDocument { exact, url, bands: &[], language, text_bytes, id: take_text(rest)? })
+    let (id, licence) = (take_text(rest)?, take_text(rest)?);
+    Some(SignedDocument { exact, url, bands: &[], language, text_bytes, id, licence })
 }
 
 #[cfg(test)]
@@ -133,6 +135,7 @@ mod tests {
             language: LanguageCode::UNDETERMINED,
             text_bytes: 3,
             id,
+            licence: "CC0-1.0",
         };
         writer.push(&document("a", Some(9), &[1, 2]));
         writer.push(&document("心", None, &[]));

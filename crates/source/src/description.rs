@@ -77,6 +77,8 @@ pub struct Fields {
     pub url: Option<String>,
     pub date: Option<String>,
     pub language: Option<String>,
+    /// Where a record states its own licence; it then counts instead of the source's.
+    pub licence: Option<String>,
 }
 
 /// What one document may cost.

@@ -14,9 +14,13 @@ pub(crate) struct Record<'a> {
     pub(crate) url: Option<Cow<'a, str>>,
     pub(crate) date: Option<Cow<'a, str>>,
     pub(crate) language: Option<LanguageCode>,
+    pub(crate) licence: Option<Cow<'a, str>>,
 }
 
-/// The five roles, in the order of every array indexed by one.
+/// What each record has for a role, by its number.
+pub(crate) type ByRole<T> = [T; Role::ALL.len()];
+
+/// The six roles, in the order of every array indexed by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Text,
@@ -24,10 +28,11 @@ pub(crate) enum Role {
     Url,
     Date,
     Language,
+    Licence,
 }
 
 impl Role {
-    pub(crate) const ALL: [Role; 5] = [Role::Text, Role::Id, Role::Url, Role::Date, Role::Language];
+    pub(crate) const ALL: [Role; 6] = [Role::Text, Role::Id, Role::Url, Role::Date, Role::Language, Role::Licence];
 
     /// The key in `[fields]`.
     pub(crate) fn key(self) -> &'static str {
@@ -37,12 +42,13 @@ impl Role {
             Role::Url => "url",
             Role::Date => "date",
             Role::Language => "language",
+            Role::Licence => "licence",
         }
     }
 
     /// The names that are looked for, likeliest first. A dot leads into an object or a struct.
     /// From: CulturaX, FineWeb-2, HPLT 1 and 2, OSCAR 22.01 and 23.01 (`content`, `warc_headers`), dolma (`added`,
-    /// `metadata.url`), cc_net (`raw_content`, `date_download`).
+    /// `metadata.url`), cc_net (`raw_content`, `date_download`), Common Pile (`metadata.license`).
     fn usual_names(self) -> &'static [&'static str] {
         match self {
             Role::Text => &["text", "content", "raw_content", "document", "body"],
@@ -59,6 +65,7 @@ impl Role {
                 "warc_headers.warc-date",
             ],
             Role::Language => &["language", "lang", "lang_code", "metadata.identification.label"],
+            Role::Licence => &["licence", "license", "metadata.license", "metadata.licence"],
         }
     }
 }
@@ -72,6 +79,7 @@ impl Fields {
             Role::Url => &self.url,
             Role::Date => &self.date,
             Role::Language => &self.language,
+            Role::Licence => &self.licence,
         }
         .as_deref()
     }

@@ -221,6 +221,9 @@ fn no_match(description: &Description, root: &Path, pattern: String, files: &BTr
     Error::NoMatch { name: description.name.clone(), root: root.to_owned(), pattern, found }
 }
 
+/// The evidence of a licence that a record has a field for.
+const STATED: &str = "stated by the record";
+
 impl Input {
     /// A fault at one place of this input.
     pub(crate) fn fault(&self, kind: FaultKind, place: &Place, message: impl Into<String>) -> Fault {
@@ -244,10 +247,18 @@ impl Input {
             let what = format!("a text of {} bytes", record.text.len());
             return Err(self.fault(FaultKind::TooLarge, &place, self.limits.too_large(&what)));
         }
-        let origin = Origin { container: Arc::clone(container), place };
+        let container = match record.licence.filter(|licence| !licence.is_empty() && *licence != container.licence) {
+            Some(licence) => Arc::new(Container {
+                licence: licence.into_owned(),
+                licence_evidence: STATED.to_owned(),
+                ..(**container).clone()
+            }),
+            None => Arc::clone(container),
+        };
+        let origin = Origin { container, place };
         let id = match record.id.filter(|id| !id.is_empty()) {
             Some(id) => id,
-            None => Cow::Owned(format!("{}:{}", container.source, origin.locator())),
+            None => Cow::Owned(format!("{}:{}", origin.container.source, origin.locator())),
         };
         Ok(Document {
             id,

@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use crate::{
     Error, Fields, Input, Split,
     decompress::{Trouble, Window},
-    fields::{Record, Role, shortlist},
+    fields::{ByRole, Record, Role, shortlist},
     split::{Visit, even},
     stated_language,
 };
@@ -241,7 +241,7 @@ pub(crate) fn parse<'a>(line: &'a [u8], names: &Names, last: bool) -> Result<Rec
         let message = error.to_string().replace("at line 1 column", "at byte");
         return Err((kind, format!("not a JSON object: {message}{remedy}")));
     }
-    let [text, id, url, date, language] = found.values.map(|value| value.map(|(_, value)| value));
+    let [text, id, url, date, language, licence] = found.values.map(|value| value.map(|(_, value)| value));
     let text = match text {
         Some(Value::Text(text)) => text,
         Some(Value::Number(_)) => return Err((FaultKind::MissingText, "the text is a number, not a string".into())),
@@ -252,14 +252,14 @@ pub(crate) fn parse<'a>(line: &'a [u8], names: &Names, last: bool) -> Result<Rec
         }
     };
     let language: Option<LanguageCode> = language.and_then(Value::into_text).and_then(|it| stated_language::parse(&it));
-    let [id, url, date] = [id, url, date].map(|value| value.and_then(Value::into_text));
-    Ok(Record { text, id, url, date, language })
+    let [id, url, date, licence] = [id, url, date, licence].map(|value| value.and_then(Value::into_text));
+    Ok(Record { text, id, url, date, language, licence })
 }
 
 /// What the fields of one record hold: for each role the likeliest name's value.
 #[derive(Default)]
 struct Found<'a> {
-    values: [Option<(usize, Value<'a>)>; 5],
+    values: ByRole<Option<(usize, Value<'a>)>>,
 }
 
 enum Value<'a> {
@@ -428,7 +428,7 @@ mod tests {
     }
 
     fn summary(line: &str) -> String {
-        let Record { text, id, url, date, language } = record(line).unwrap();
+        let Record { text, id, url, date, language, .. } = record(line).unwrap();
         let language = language.map(|it| it.to_string());
         [Some(text), id, url, date, language.map(Cow::Owned)].map(Option::unwrap_or_default).join("|")
     }

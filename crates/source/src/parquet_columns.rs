@@ -7,7 +7,7 @@ use parquet::{basic::Type, file::metadata::ParquetMetaData, schema::types::Colum
 
 use crate::{
     Error, Input,
-    fields::{Role, shortlist},
+    fields::{ByRole, Role, shortlist},
 };
 
 /// A usual name of text that is not believed in parquet unless the source names it: there it mostly holds source code
@@ -15,7 +15,7 @@ use crate::{
 const MUST_BE_NAMED: &str = "content";
 
 /// The leaf that plays each role, by its index in the schema.
-pub(crate) type Columns = [Option<usize>; 5];
+pub(crate) type Columns = ByRole<Option<usize>>;
 
 /// Finds the columns that are read.
 /// # Errors
@@ -51,7 +51,7 @@ pub(crate) fn find_columns(input: &Input, metadata: &ParquetMetaData) -> Result<
                     _ => "a list".to_owned(),
                 },
                 expected: match role {
-                    Role::Text | Role::Url | Role::Language => "strings",
+                    Role::Text | Role::Url | Role::Language | Role::Licence => "strings",
                     Role::Id => "strings or integers",
                     Role::Date => "strings, dates or timestamps",
                 },
@@ -66,7 +66,7 @@ pub(crate) fn find_columns(input: &Input, metadata: &ParquetMetaData) -> Result<
 fn fits(leaf: &ColumnDescriptor, role: Role) -> bool {
     let integer = matches!(leaf.physical_type(), Type::INT32 | Type::INT64);
     let typed = match role {
-        Role::Text | Role::Url | Role::Language => false,
+        Role::Text | Role::Url | Role::Language | Role::Licence => false,
         Role::Id => integer,
         Role::Date => integer || leaf.physical_type() == Type::INT96,
     };

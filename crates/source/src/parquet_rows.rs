@@ -235,6 +235,7 @@ impl Rows<'_> {
             url: string(Role::Url),
             date: string(Role::Date),
             language: string(Role::Language).and_then(|stated| stated_language::parse(&stated)),
+            licence: string(Role::Licence),
         };
         self.input.document(self.container, place, record)
     }

@@ -19,7 +19,7 @@ use crate::{
     Error, Input,
     checked_pages::CheckedPages,
     decompress::Trouble,
-    fields::Role,
+    fields::{ByRole, Role},
     page_headers::{PageHeader, gzip_pages_are_honest, page_headers},
     parquet_columns::Columns,
     parquet_rows::caught,
@@ -38,7 +38,7 @@ const DICTIONARY_ENTRIES: u64 = 1 << 20;
 /// One row group, opened for reading.
 pub(crate) struct RowGroup<'p> {
     path: &'p Path,
-    columns: [Option<Column>; 5],
+    columns: ByRole<Option<Column>>,
     /// Largest text page that is decoded.
     page_bytes: u64,
 }
@@ -46,7 +46,7 @@ pub(crate) struct RowGroup<'p> {
 /// What came of a batch.
 pub(crate) enum Batch {
     /// The cells of each column that is read, in the order of `Role::ALL`.
-    Cells { count: usize, cells: [Vec<Option<ByteArray>>; 5] },
+    Cells { count: usize, cells: ByRole<Vec<Option<ByteArray>>> },
     /// A page of the text is too large; its rows were passed over.
     Refused { count: u64, message: String },
 }
@@ -73,8 +73,11 @@ impl<'p> RowGroup<'p> {
         let group = metadata.row_group(index);
         let rows = usize::try_from(group.num_rows())
             .map_err(|_| Trouble::Content(FaultKind::Damaged, "the row group has fewer than no rows".to_owned()))?;
-        let mut opened =
-            RowGroup { path: &input.path, columns: [const { None }; 5], page_bytes: input.limits.page_bytes() };
+        let mut opened = RowGroup {
+            path: &input.path,
+            columns: [const { None }; Role::ALL.len()],
+            page_bytes: input.limits.page_bytes(),
+        };
         for role in Role::ALL {
             let Some(leaf) = columns[role as usize] else { continue };
             let chunk = group.columns().get(leaf).ok_or_else(|| {
@@ -134,7 +137,7 @@ impl<'p> RowGroup<'p> {
             }
         }
         let count = usize::try_from(end - next).expect("a batch has at most BATCH_ROWS rows");
-        let mut cells = [const { Vec::new() }; 5];
+        let mut cells = [const { Vec::new() }; Role::ALL.len()];
         for (column, cells) in self.columns.iter_mut().zip(&mut cells) {
             let Some(column) = column else { continue };
             *cells = column.reader.read(self.path, count, column.max_definition, column.is_list)?;

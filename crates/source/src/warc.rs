@@ -340,6 +340,7 @@ impl Header {
                 .as_deref()
                 .filter(|_| self.kind == RecordKind::Conversion)
                 .and_then(stated_language::only_one),
+            licence: None,
         }
     }
 }

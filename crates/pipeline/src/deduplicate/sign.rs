@@ -49,7 +49,7 @@ impl Run<'_> {
                 bands: if near { it.bands } else { &[] },
             };
             collector.push(document, signs)?;
-            let traits = Traits { source_rank: root, licence: "", text_bytes: it.text_bytes, id: it.id };
+            let traits = Traits { source_rank: root, licence: it.licence, text_bytes: it.text_bytes, id: it.id };
             keys.push(document, &traits)?;
             signed.text_bytes += it.text_bytes;
             *signed.read_of.entry(it.language).or_default() += 1;
@@ -95,7 +95,7 @@ impl Run<'_> {
         if task.iter().any(|(file, _)| self.lost.contains_key(file)) {
             return Ok(None);
         }
-        let mut fingerprint = Fingerprint::of("dedup-index-1")
+        let mut fingerprint = Fingerprint::of("dedup-index-2")
             .with_json(&self.job.settings.of_signatures())
             .with(format!("{:?} {}", self.job.parted, self.job.settings.near));
         let mut digest = Digest(0);
@@ -137,6 +137,7 @@ impl Run<'_> {
                             language: record.counted_language(),
                             text_bytes: record.text.len() as u64,
                             id: &record.id,
+                            licence: &record.origin.container.licence,
                         };
                         take(document, &it, signed)?;
                     }
