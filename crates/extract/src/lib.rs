@@ -6,7 +6,9 @@
 //!
 //! How the main text is found: every run of text gets a score, long sentences for and links and scraps against; the
 //! smallest element that holds nearly all of the score is the text (`select`). Names of classes and structured data say
-//! what to leave out before (`signals`) and, where several parts compete, which one is meant.
+//! what to leave out before (`signals`) and, where several parts compete, which one is meant. That is how an article is
+//! found. On other pages (forums, shops, lists, services) each block is judged by itself, by small decision trees that
+//! were learned (`features`, `learned`); what the rules found is one of the things they ask.
 //!
 //! ```
 //! let html = "<title>Angina</title><nav><a href=/>Home</a></nav><h1>Angina</h1><p>Chest pain that comes with effort \
@@ -21,6 +23,9 @@ mod by_selectors;
 mod css;
 mod dom;
 mod encoding;
+mod features;
+mod hidden;
+mod learned;
 mod measure;
 mod metadata;
 mod opt_out;
@@ -39,7 +44,7 @@ pub use metadata::Metadata;
 pub use opt_out::{forbids_training, is_opt_out};
 
 /// Rises when the text of some page changes: it is part of the fingerprint of what is built from pages.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How the text of a page was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -89,6 +94,16 @@ impl Page {
         let text = lines.trim_matches('\n').to_owned();
         Page { metadata: Metadata::default(), mojibake: count_mojibake(&text), text, cut: false, method: Method::Plain }
     }
+}
+
+/// The text of each block of a page and the numbers by which it is judged, for `tests/bench/train_blocks.py`.
+#[doc(hidden)]
+pub fn blocks(html: &str) -> Vec<(String, Vec<f32>)> {
+    let dom = dom::Dom::parse(html, &Limits::default());
+    let metadata = metadata::read(&dom);
+    let measures = measure::Measures::of(&dom);
+    let blocks = select::numbers(&dom, &measures, &metadata).into_iter();
+    blocks.map(|(text, numbers)| (text, numbers.to_vec())).collect()
 }
 
 /// Extracts the main text of a page.

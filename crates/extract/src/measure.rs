@@ -3,7 +3,8 @@
 
 use crate::{
     dom::Dom,
-    signals::{self, SILENT, Signals},
+    hidden,
+    signals::{self, Signals},
     tag::{CONTAINERS, HEADINGS, Tag, TagSet},
 };
 
@@ -84,6 +85,7 @@ pub(crate) struct Measures {
 
 impl Measures {
     pub fn of(dom: &Dom) -> Measures {
+        let shown = hidden::shown(dom);
         let count = dom.len();
         let mut signals = vec![Signals::default(); count];
         let mut silent = vec![false; count];
@@ -127,7 +129,7 @@ impl Measures {
             boundary |= is_block;
             in_link[node] = in_link[parent] || tag == Tag::A;
             block_of[node] = if is_block { node as u32 } else { block_of[parent] };
-            silent[node] = node != 0 && (silent[parent] || SILENT.has(tag) || signals::is_hidden(dom, node));
+            silent[node] = node != 0 && (silent[parent] || shown.is_silent(dom, node));
             if !silent[node] && node != 0 {
                 signals[node] = signals::of(dom, node);
             }

@@ -21,20 +21,6 @@ pub(crate) enum PageKind {
     Unknown,
 }
 
-impl PageKind {
-    /// The whole page is the text where the one text found is less than this share of it; none if never.
-    pub fn most_of_the_page(self, kept: u32, has_title: bool) -> Option<f64> {
-        match self {
-            PageKind::Article => None,
-            PageKind::Forum => Some(0.9),
-            PageKind::Catalogue => Some(0.8),
-            // Where the page's title stands above a text of some length, that is the text, whatever lies around it.
-            PageKind::Unknown if has_title && kept >= 250 => None,
-            PageKind::Unknown => Some(if has_title { 0.35 } else { 0.5 }),
-        }
-    }
-}
-
 const FORUM_PROGRAMS: [&str; 10] =
     ["phpbb", "vbulletin", "discourse", "xenforo", "smf", "mybb", "invision", "flarum", "vanilla", "bbpress"];
 
@@ -46,8 +32,7 @@ pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata) -> PageKin
         return PageKind::Forum;
     }
     let type_is = |wanted: &str| metadata.open_graph_type.as_deref().is_some_and(|it| it.contains(wanted));
-    let is_article = metadata.kinds.iter().any(|kind| kind.ends_with("Article") || kind.ends_with("Posting"));
-    if type_is("article") || is_article {
+    if type_is("article") || says_article(metadata) {
         return PageKind::Article;
     }
     if type_is("product") || says(&["Product", "ProductGroup", "CollectionPage", "ItemList", "SearchResultsPage"]) {
@@ -57,6 +42,11 @@ pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata) -> PageKin
         return PageKind::Forum;
     }
     PageKind::Unknown
+}
+
+/// Whether structured data calls the page an article.
+pub(crate) fn says_article(metadata: &Metadata) -> bool {
+    metadata.kinds.iter().any(|kind| kind.ends_with("Article") || kind.ends_with("Posting"))
 }
 
 /// Whether several elements of one class that the template calls posts of a thread hold text.

@@ -9,9 +9,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     dom::Dom,
+    features::{self, Seen},
+    learned,
     measure::{BLOCKS, Block, Measures},
     metadata::Metadata,
-    page_kind,
+    page_kind::{self, PageKind},
     signals::Signals,
     tag::{HEADINGS, Tag, TagSet},
     wide,
@@ -39,6 +41,10 @@ const TAGS_AGAINST: TagSet = TagSet::of(&[Tag::NAV, Tag::FOOTER, Tag::ASIDE, Tag
 /// Signals of small things about the content.
 const SMALL_AGAINST: Signals =
     Signals::BYLINE.with(Signals::TAGS).with(Signals::META).with(Signals::CAPTION).with(Signals::WIDGET);
+
+/// Many a service's page calls itself an article. It is believed where it has a date or says so as structured data, or
+/// where the one text found holds so much of all that is not frame.
+const ARTICLE_SHARE: f64 = 0.6;
 
 pub(crate) fn block_score(dom: &Dom, block: &Block) -> f64 {
     let tag = dom.tag(block.element as usize);
@@ -129,10 +135,15 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Sel
     let strict = select_by(dom, measures, metadata, &first, title, true);
     let kept = strict.size(dom, measures);
     let kind = page_kind::of(dom, measures, metadata);
-    if let Some(most) = kind.most_of_the_page(kept, title != 0) {
-        let wide = wide::select(dom, measures, &first, kind);
-        if f64::from(kept) < most * f64::from(wide.size(dom, measures)) {
-            return wide;
+    let wide = wide::select(dom, measures, &first, kind);
+    let is_dated = kept >= 250 && (metadata.date.is_some() || page_kind::says_article(metadata));
+    let holds_most = f64::from(kept) >= ARTICLE_SHARE * f64::from(wide.size(dom, measures));
+    let is_article = kind == PageKind::Article && (is_dated || holds_most);
+    if !is_article {
+        let seen = Seen { strict: strict.blocks(dom, measures), wide: wide.blocks(dom, measures), kind, title };
+        let rows = features::of(dom, measures, metadata, &seen);
+        if let Some(learned) = learned::select(dom, measures, &seen, &rows) {
+            return learned;
         }
     }
     // Where template names leave next to nothing, they were misunderstood.
@@ -145,7 +156,28 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Sel
     strict
 }
 
+/// Each block's text with its numbers, as they are learned from.
+pub(crate) fn numbers(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Vec<(String, [f32; features::COUNT])> {
+    let first = Scores::of(dom, measures, &measures.silent, 0);
+    let title = find_title(dom, measures, metadata, &first);
+    let kind = page_kind::of(dom, measures, metadata);
+    let strict = select_by(dom, measures, metadata, &first, title, true).blocks(dom, measures);
+    let wide = wide::select(dom, measures, &first, kind).blocks(dom, measures);
+    let rows = features::of(dom, measures, metadata, &Seen { strict, wide, kind, title });
+    let text = |block: &Block| (block.first..=block.last).map(|it| dom.text(it as usize)).collect();
+    measures.blocks.iter().map(text).zip(rows).collect()
+}
+
 impl Selection {
+    /// Which blocks are kept.
+    fn blocks(&self, dom: &Dom, measures: &Measures) -> Vec<bool> {
+        let is_inside = |node: usize| {
+            let behind = self.roots.partition_point(|root| *root <= node);
+            behind > 0 && node < dom.end(self.roots[behind - 1])
+        };
+        measures.blocks.iter().map(|it| !self.dropped[it.first as usize] && is_inside(it.first as usize)).collect()
+    }
+
     fn size(&self, dom: &Dom, measures: &Measures) -> u32 {
         let nodes = self.roots.iter().flat_map(|root| *root..dom.end(*root));
         nodes.filter(|node| dom.tag(*node) == Tag::TEXT && !self.dropped[*node]).map(|it| measures.sizes[it].text).sum()

@@ -99,3 +99,107 @@ fn hostile_pages_cost_what_they_weigh() {
     let cut = extract::page(&"<p>a".repeat(1000), &Limits { nodes: 100, ..Limits::default() });
     assert!(cut.cut && cut.text.len() < 400);
 }
+
+/// Frames of made-up sites, around what is tested.
+fn site(title: &str, body: &str) -> String {
+    let link = |name: &str| format!("<li><a href='/{name}'>{name}</a></li>");
+    let menu: String = ["Home", "Departments", "Visitors", "Careers", "Contact"].map(link).concat();
+    format!(
+        "<!doctype html><html lang=en><head><title>{title} | Example Clinic</title></head><body>\
+         <header class=site-header><a href=/>Example Clinic</a><nav><ul>{menu}</ul></nav></header>{body}\
+         <footer class=site-footer><ul>{menu}</ul><p>© Example Clinic. All rights reserved. Privacy. Imprint.</p></footer></body></html>"
+    )
+}
+
+fn has_all(text: &str, wanted: &[&str], unwanted: &[&str]) {
+    for part in wanted {
+        assert!(text.contains(part), "{part:?} is missing in {text:?}");
+    }
+    for part in unwanted {
+        assert!(!text.contains(part), "{part:?} is in {text:?}");
+    }
+}
+
+#[test]
+fn a_service_is_all_its_sections() {
+    let section = |name: &str, text: &str| {
+        format!("<section class='band band--{name}'><div class=container><h2>{name}</h2><p>{text}</p></div></section>")
+    };
+    let sections = [
+        (
+            "Knee surgery",
+            "Our surgeons replace worn knee joints with implants that let most patients walk on the next day.",
+        ),
+        ("Hip surgery", "A new hip takes about an hour of surgery, and a stay of three nights is usual afterwards."),
+        (
+            "Rehabilitation",
+            "Physiotherapists plan the weeks after the operation with you, at home or in our day clinic.",
+        ),
+        ("Second opinion", "Bring your images, and a senior physician will tell you whether surgery is needed at all."),
+    ];
+    let body: String = sections.iter().map(|(name, text)| section(name, text)).collect();
+    let text = page(&site("Joint surgery", &format!("<main><h1>Joint surgery</h1>{body}</main>"))).text;
+    let wanted: Vec<&str> = sections.iter().map(|(_, text)| *text).collect();
+    has_all(&text, &wanted, &["Careers", "All rights reserved"]);
+}
+
+#[test]
+fn a_product_is_its_description_and_its_data() {
+    let body = "<main class=product><div class=product-gallery><img src=a.jpg></div><div class=product-summary>\
+        <h1>Upper arm blood pressure monitor</h1><span class=price>€ 59.90</span><button>Add to cart</button></div>\
+        <div class=product-description><h2>Description</h2><p>The monitor measures systolic and diastolic pressure and the \
+        pulse, and warns of an irregular heartbeat. Its cuff fits arms of 22 to 42 cm.</p><p>Two people can keep their own \
+        diaries, and the averages of mornings and evenings are shown apart, as guidelines advise.</p></div>\
+        <div class=product-specifications><h2>Specifications</h2><table><tr><th>Range</th><td>40 to 260 mmHg</td></tr>\
+        <tr><th>Accuracy</th><td>±3 mmHg</td></tr><tr><th>Memory</th><td>2 × 100 values</td></tr><tr><th>Power</th>\
+        <td>4 batteries of 1.5 V</td></tr></table></div></main><aside class=related-products><h3>You may also like</h3>\
+        <ul><li><a href=/1>Wrist monitor</a><li><a href=/2>Thermometer</a></ul></aside>";
+    let text = page(&site("Upper arm blood pressure monitor", body)).text;
+    has_all(&text, &["irregular heartbeat", "Accuracy | ±3 mmHg"], &["Wrist monitor", "Careers"]);
+}
+
+#[test]
+fn a_list_is_its_titles_and_what_it_says_of_them() {
+    let items = [
+        ("Living with asthma", "How to tell a mild attack from a severe one, and what to do in each case."),
+        ("Peak flow at home", "Measuring every morning shows that the airways narrow before you feel it."),
+        ("Inhalers compared", "Powder and spray need different ways of breathing in; we show both of them."),
+        ("Sport and asthma", "Warming up for ten minutes makes most kinds of sport possible again."),
+    ];
+    let item = |(title, blurb): &(&str, &str)| {
+        format!("<article class=card><h3><a href='/a'>{title}</a></h3><p class=excerpt>{blurb}</p></article>")
+    };
+    let cards: String = items.iter().map(item).collect();
+    let text = page(&site("Asthma", &format!("<main><h1>Asthma</h1><div class=card-list>{cards}</div></main>"))).text;
+    let wanted: Vec<&str> = items.iter().flat_map(|(title, blurb)| [*title, *blurb]).collect();
+    has_all(&text, &wanted, &["Careers"]);
+}
+
+#[test]
+fn documentation_keeps_code_and_terms_and_leaves_its_contents_out() {
+    let links: String = (1..30).map(|it| format!("<li><a href='/c{it}'>Chapter {it}</a></li>")).collect();
+    let body = format!(
+        "<div class=sidebar><ul class=toctree>{links}</ul></div><div role=main class=document><h1>Units</h1>\
+         <p>All laboratory values are stored in SI units and converted when they are shown to the user.</p>\
+         <pre>convert glucose --from mg/dl --to mmol/l</pre><dl><dt>--from</dt><dd>The unit in which the value was measured.</dd>\
+         <dt>--to</dt><dd>The unit that is wanted.</dd></dl></div>"
+    );
+    let text = page(&site("Units", &body)).text;
+    has_all(&text, &["convert glucose --from mg/dl --to mmol/l", "The unit in which the value"], &["Chapter 7"]);
+}
+
+#[test]
+fn what_waits_for_a_script_is_text() {
+    let text = "Peak flow is measured three times, and the best of the three values counts for the diary.";
+    let folded = format!(
+        "<p>Questions that patients ask most often, with the answers that our nurses give them.</p>\
+         <h3><button>How often?</button></h3><div class=accordion-panel aria-hidden=true><p>{text}</p></div>"
+    );
+    has_all(&page(&site("Questions", &folded)).text, &["How often?", text], &[]);
+    let posts: String = (0..9).map(|it| format!("<div class=post><p>{it}. {text}</p></div>")).collect();
+    let without_scripts = format!("<title>Asthma</title><div id=app></div><noscript>{posts}</noscript>");
+    has_all(&page(&without_scripts).text, &["8. Peak flow"], &[]);
+    let streamed =
+        format!("<title>Asthma</title><div id=app><p>Loading</p></div><div hidden id='S:0'><p>{text}</p></div>");
+    has_all(&page(&streamed).text, &[text], &[]);
+}

@@ -1,0 +1,177 @@
+//! Which blocks of a page are its text, where rules written by hand do not know: a sum of small decision trees over the
+//! numbers of `features`, learned from pages of seven sorts (articles, services, shops, lists, forums, documentation).
+//!
+//! `blocks.trees` holds the trees, a line each, in preorder: `f7 0.25` asks whether the seventh number is at most 0.25 (the
+//! left branch comes next, then the right one), a bare number is a leaf. `tests/bench/train_blocks.py` makes the file.
+
+use std::sync::OnceLock;
+
+use crate::{
+    dom::Dom,
+    features::{COUNT, Seen},
+    measure::Measures,
+    page_kind::PageKind,
+    select::{Selection, mark},
+    tag::Tag,
+};
+
+const TREES: &str = include_str!("blocks.trees");
+/// No block that is less likely to be text than this is kept, whatever else there is.
+const LEAST: f64 = 0.2;
+const LEAF: u32 = u32::MAX;
+
+struct Node {
+    /// The number asked for, or [`LEAF`].
+    feature: u32,
+    /// Where the right branch begins.
+    right: u32,
+    /// The threshold, or the value of the leaf.
+    value: f32,
+}
+
+struct Forest {
+    nodes: Vec<Node>,
+    roots: Vec<u32>,
+}
+
+impl Forest {
+    fn shipped() -> &'static Forest {
+        static FOREST: OnceLock<Forest> = OnceLock::new();
+        FOREST.get_or_init(|| Forest::parse(TREES))
+    }
+
+    fn parse(trees: &str) -> Forest {
+        let mut forest = Forest { nodes: Vec::new(), roots: Vec::new() };
+        for line in trees.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            forest.roots.push(forest.nodes.len() as u32);
+            // Nodes whose left branch is being read, then those whose right one is.
+            let mut open: Vec<usize> = Vec::new();
+            let mut words = line.split_ascii_whitespace();
+            while let Some(word) = words.next() {
+                let value = |word: &str| word.parse::<f32>().expect("the shipped trees hold numbers");
+                match word.strip_prefix('f') {
+                    Some(feature) => {
+                        let feature = feature.parse().expect("the shipped trees name numbers");
+                        assert!((feature as usize) < COUNT, "the shipped trees ask for numbers that exist");
+                        open.push(forest.nodes.len());
+                        let threshold = value(words.next().expect("a question has a threshold"));
+                        forest.nodes.push(Node { feature, right: 0, value: threshold });
+                    }
+                    None => {
+                        forest.nodes.push(Node { feature: LEAF, right: 0, value: value(word) });
+                        if let Some(parent) = open.pop() {
+                            forest.nodes[parent].right = forest.nodes.len() as u32;
+                        }
+                    }
+                }
+            }
+        }
+        forest
+    }
+
+    /// Log-odds that a block is text.
+    fn judge(&self, row: &[f32; COUNT]) -> f64 {
+        let mut sum = 0.0;
+        for root in &self.roots {
+            let mut at = *root as usize;
+            loop {
+                let node = &self.nodes[at];
+                if node.feature == LEAF {
+                    sum += f64::from(node.value);
+                    break;
+                }
+                at = if row[node.feature as usize] <= node.value { at + 1 } else { node.right as usize };
+            }
+        }
+        sum
+    }
+}
+
+/// The blocks of a page that are its text; none where no block looks like it.
+pub(crate) fn select(dom: &Dom, measures: &Measures, seen: &Seen, rows: &[[f32; COUNT]]) -> Option<Selection> {
+    let forest = Forest::shipped();
+    let sizes: Vec<f64> = measures.blocks.iter().map(|block| f64::from(block.size.text)).collect();
+    let likely: Vec<f64> = rows.iter().map(|row| 1.0 / (1.0 + (-forest.judge(row)).exp())).collect();
+    let least = threshold(&likely, &sizes);
+    let mut dropped = measures.silent.clone();
+    if likely.iter().all(|it| *it < least) {
+        return None;
+    }
+    let in_table = data_tables(dom, measures);
+    for (index, block) in measures.blocks.iter().enumerate() {
+        // Values belong together: a table that the rules keep stays whole. The tables of shops compare other things.
+        let by_rules = if seen.kind == PageKind::Catalogue { &seen.strict } else { &seen.wide };
+        if likely[index] >= least || (by_rules[index] && in_table[block.first as usize]) {
+            continue;
+        }
+        let range = block.first as usize..=block.last as usize;
+        for (flag, node) in dropped[range.clone()].iter_mut().zip(range) {
+            *flag |= dom.tag(node) == Tag::TEXT;
+        }
+    }
+    Some(Selection { roots: vec![0], dropped })
+}
+
+/// Which nodes stand in a table of values: one with headings of rows or columns, hardly any links, and no table inside.
+fn data_tables(dom: &Dom, measures: &Measures) -> Vec<bool> {
+    let mut flags = vec![false; dom.len()];
+    let (mut table, mut has_headings) = (None, false);
+    for node in 0..=dom.len() {
+        if let Some(open) = table
+            && (node == dom.len() || node >= dom.end(open))
+        {
+            if has_headings && measures.sizes[open].link_density() < 0.2 {
+                mark(dom, &mut flags, open);
+            }
+            table = None;
+        }
+        match (node < dom.len()).then(|| dom.tag(node)) {
+            Some(Tag::TABLE) => (table, has_headings) = (Some(node), false),
+            Some(Tag::TH) => has_headings = true,
+            _ => {}
+        }
+    }
+    flags
+}
+
+/// The probability from which on blocks are kept: the one that makes the expected F1 of the page the largest.
+fn threshold(likely: &[f64], sizes: &[f64]) -> f64 {
+    let mut order: Vec<usize> = (0..likely.len()).collect();
+    order.sort_by(|one, other| likely[*other].total_cmp(&likely[*one]));
+    let expected: f64 = likely.iter().zip(sizes).map(|(likely, size)| likely * size).sum();
+    let (mut right, mut kept, mut best, mut least) = (0.0, 0.0, 0.0, 1.0);
+    for index in order {
+        right += likely[index] * sizes[index];
+        kept += sizes[index];
+        let f1 = 2.0 * right / (kept + expected).max(1.0);
+        if f1 > best {
+            (best, least) = (f1, likely[index]);
+        }
+    }
+    least.max(LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_read_in_preorder() {
+        let forest = Forest::parse("# two trees\nf1 0.5 f0 2 -1 3 10\n0.25\n");
+        let mut row = [0.0; COUNT];
+        assert_eq!(forest.judge(&row), -0.75);
+        row[0] = 2.5;
+        assert_eq!(forest.judge(&row), 3.25);
+        row[1] = 0.75;
+        assert_eq!(forest.judge(&row), 10.25);
+        assert!(Forest::shipped().roots.len() > 10);
+    }
+
+    #[test]
+    fn an_unlikely_block_is_kept_only_where_all_are_unlikely() {
+        // Against a long likely text a doubtful block costs more than it brings.
+        assert_eq!(threshold(&[0.95, 0.4], &[1000.0, 900.0]), 0.95);
+        assert_eq!(threshold(&[0.5, 0.45], &[1000.0, 900.0]), 0.45);
+        assert_eq!(threshold(&[0.01, 0.02], &[1000.0, 900.0]), LEAST);
+    }
+}
