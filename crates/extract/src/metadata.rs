@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{dom::Dom, tag::Tag};
+use crate::{dom::Dom, opt_out, tag::Tag};
 
 /// What a page says about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -172,9 +172,9 @@ fn read_meta(dom: &Dom, node: usize, page: &mut Metadata, title: &mut Option<Str
         "content-language" | "og:locale" | "language" => {
             page.language.get_or_insert(content);
         }
-        "robots" | "googlebot" | "tdm-reservation" | "ccbot" | "gptbot" | "x-robots-tag" | "ai-usage" => {
-            let (name, words) = (name.trim().to_ascii_lowercase(), content.to_ascii_lowercase());
-            if crate::opt_out::is_opt_out(&name, &words) {
+        name if opt_out::is_about_use(name) => {
+            let words = content.to_ascii_lowercase();
+            if opt_out::is_opt_out(name, &words) {
                 push_new(&mut page.opt_outs, &format!("meta {name}: {words}"));
             }
         }
@@ -341,7 +341,7 @@ mod tests {
     fn a_page_says_what_it_is() {
         let page = read_html(
             "<html lang=fr-CH><head><title>Infarctus du myocarde | Exemple</title><meta property=og:site_name content=Exemple>\
-             <meta name=robots content='noindex, NOAI'><link rel=canonical href=https://a.example/i>\
+             <meta name=robots content='noindex, NOAI'><meta name=ClaudeBot content=none><link rel=canonical href=https://a.example/i>\
              <link rel=license href=https://creativecommons.org/licenses/by/4.0/>\
              <script type='application/ld+json'>{\"@graph\":[{\"@type\":\"NewsArticle\",\"headline\":\"Infarctus\",\
              \"datePublished\":\"2024-02-29T08:00:00Z\",\"author\":[{\"name\":\"A. B.\"}]}]}</script></head><h1>x</h1>",
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!((page.author.as_deref(), page.date.as_deref()), (Some("A. B."), Some("2024-02-29")));
         assert_eq!((page.language.as_deref(), page.canonical.as_deref()), (Some("fr-CH"), Some("https://a.example/i")));
         assert_eq!(page.licences, ["https://creativecommons.org/licenses/by/4.0/"]);
-        assert_eq!(page.opt_outs, ["meta robots: noindex, noai"]);
+        assert_eq!(page.opt_outs, ["meta robots: noindex, noai", "meta claudebot: none"]);
     }
 
     #[test]

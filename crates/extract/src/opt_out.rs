@@ -9,6 +9,11 @@ const WORDS_TO_TRAINERS: [&str; 3] = ["noindex", "none", "noarchive"];
 /// Names by which pages speak to those who gather text for training.
 const TRAINERS: [&str; 5] = ["ccbot", "gptbot", "google-extended", "claudebot", "anthropic-ai"];
 
+/// Whether a meta element of this name, in lower case, speaks of what may be done with the page.
+pub(crate) fn is_about_use(name: &str) -> bool {
+    matches!(name, "robots" | "googlebot" | "tdm-reservation" | "x-robots-tag" | "ai-usage") || TRAINERS.contains(&name)
+}
+
 /// Whether the value of a header or meta element of this name, both in lower case, is such a request.
 pub fn is_opt_out(name: &str, value: &str) -> bool {
     match name {
