@@ -205,13 +205,20 @@ def write_pipeline(path, sample, language, data, filters):
         for stage in sample["stage"]
     ]
     pipeline["rejected"] = {"list": "sample", "sample_share": 0.001}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in pipeline.items() if not is_table(value)]
-    for key, value in pipeline.items():
-        for table in (value if isinstance(value, list) else [value]) if is_table(value) else []:
-            lines.append(f"\n[[{key}]]" if isinstance(value, list) else f"\n[{key}]")
-            lines.extend(f"{name} = {json.dumps(item)}" for name, item in table.items())
+    lines = []
+    write_table(lines, "", pipeline)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def write_table(lines, name, table):
+    """Appends a table, its tables behind its values."""
+    lines.extend(f"{key} = {json.dumps(value)}" for key, value in table.items() if not is_table(value))
+    for key, value in table.items():
+        for below in (value if isinstance(value, list) else [value]) if is_table(value) else []:
+            whole = f"{name}.{key}" if name else key
+            lines.append(f"\n[[{whole}]]" if isinstance(value, list) else f"\n[{whole}]")
+            write_table(lines, whole, below)
 
 
 def is_table(value):

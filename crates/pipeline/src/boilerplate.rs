@@ -112,6 +112,10 @@ pub(crate) struct Cutting {
 }
 
 impl Recurring<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// What becomes of a document's text.
     pub fn cutting(&self, reader: &mut ParagraphReader, document: u32, site: &str, text: &str) -> Cutting {
         let mut cutting = Cutting::default();

@@ -54,9 +54,10 @@ pub(crate) fn run(
     let starts: Vec<u32> = survivors.tasks.iter().map(|(_, first)| *first as u32).collect();
     let recurring = counts.recurring(&starts, order)?;
     let languages: Vec<LanguageCode> = build.configuration.languages.iter().map(|language| language.code).collect();
-    let chain = build.configuration.chain(&languages)?;
+    // Its models cost time to load, and mostly nothing recurs in a small corpus.
+    let chain = (!recurring.is_empty()).then(|| build.configuration.chain(&languages)).transpose()?;
     let found: Result<Vec<(Rows, FileRecord)>, Error> =
-        places.into_par_iter().map(|place| finder.find(place, &recurring, &chain)).collect();
+        places.into_par_iter().map(|place| finder.find(place, &recurring, chain.as_ref())).collect();
     let mut writer = TableWriter::create(&build.out.join(PARAGRAPHS), Table::Boilerplate, &[])?;
     let mut files = Vec::new();
     for (mut rows, file) in found? {
@@ -111,7 +112,12 @@ impl Finder<'_> {
     }
 
     /// Writes the cuts of a task, and gives the paragraphs that stay in it.
-    fn find(&self, place: usize, recurring: &Recurring<'_>, chain: &Chain) -> Result<(Rows, FileRecord), Error> {
+    fn find(
+        &self,
+        place: usize,
+        recurring: &Recurring<'_>,
+        chain: Option<&Chain>,
+    ) -> Result<(Rows, FileRecord), Error> {
         let (task, first) = self.survivors.tasks[place];
         let table = Table::Cuts { token_ids: self.build.configuration.token_ids };
         let name = name(task);
@@ -143,7 +149,9 @@ impl Finder<'_> {
                 scores: Scores::default(),
                 token_ids: None,
             };
-            chain.measure(&mut after);
+            if let Some(chain) = chain {
+                chain.measure(&mut after);
+            }
             store::push_cut(&mut cuts, (survivor.number - first) as u64, &cutting.cut.to_string(), &after);
             Ok(writer.write_full(&mut cuts)?)
         })?;
