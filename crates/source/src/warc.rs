@@ -47,8 +47,9 @@ pub struct PageText {
 /// Makes text of a page.
 pub type ToText<'t> = &'t mut dyn FnMut(&WebPage<'_>) -> Result<PageText, String>;
 
-/// How a record begins.
-const MARK: &[u8] = b"WARC/1.";
+/// How a record begins: the versions of the standard, and those of its drafts (0.17, 0.18), which have the same fields.
+const MARKS: [&[u8]; 2] = [b"WARC/1.", b"WARC/0."];
+const MARK_LENGTH: usize = MARKS[0].len();
 const ARC_MARK: &[u8] = b"filedesc://";
 
 /// The longest header. Common Crawl's have about 500 bytes; an address may have thousands.
@@ -142,7 +143,7 @@ impl Reader<'_, '_, '_> {
     fn read_record(&mut self, window: &mut Window) -> Result<bool, Trouble> {
         skip_newlines(window)?;
         let offset = window.offset();
-        window.fill(MARK.len())?;
+        window.fill(MARK_LENGTH)?;
         if window.bytes().is_empty() {
             return window.more().map(|_| false);
         }
@@ -181,7 +182,7 @@ impl Reader<'_, '_, '_> {
         let length = header_length + content_length as usize;
         // Four bytes more: the empty lines that end a record. They are looked at before the record is believed, since a
         // wrong length would cut the text or swallow the records behind it.
-        window.fill(length + 4 + MARK.len())?;
+        window.fill(length + 4 + MARK_LENGTH)?;
         if window.bytes().len() < length {
             window.more()?;
             return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
@@ -244,7 +245,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn check_end(&self, window: &mut Window) -> Result<(), Trouble> {
-        window.fill(4 + MARK.len())?;
+        window.fill(4 + MARK_LENGTH)?;
         match self.ends_well(window.bytes()) {
             true => Ok(()),
             false => Err(damaged("the record does not end where its Content-Length says")),
@@ -264,7 +265,7 @@ impl Reader<'_, '_, '_> {
                 || behind.starts_with(b"http");
         }
         let behind = behind.trim_ascii_start();
-        behind.is_empty() || behind.starts_with(&MARK[..behind.len().min(MARK.len())])
+        MARKS.iter().any(|mark| behind.starts_with(&mark[..behind.len().min(MARK_LENGTH)]))
     }
 }
 
@@ -398,8 +399,12 @@ impl<'a> Page<'a> {
     }
 }
 
+fn begins_record(bytes: &[u8]) -> bool {
+    MARKS.iter().any(|mark| bytes.starts_with(mark))
+}
+
 fn warc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
-    if !window.bytes().starts_with(MARK) {
+    if !begins_record(window.bytes()) {
         return Err(damaged("no WARC record begins here"));
     }
     let length = header_length(window)?;
@@ -499,22 +504,23 @@ fn find_next(window: &mut Window, offset: u64, is_arc: bool) -> Result<(), Troub
     if window.offset() == offset && !window.bytes().is_empty() {
         window.consume(1);
     }
-    let mark = if is_arc { b"http".as_slice() } else { MARK };
+    let mark = if is_arc { b"http".as_slice() } else { b"WARC/" };
     loop {
         let bytes = window.bytes();
         let found = memmem::find_iter(bytes, mark).find(|at| {
             let begins_line = at.checked_sub(1).is_some_and(|before| bytes[before] == b'\n');
+            let rest = &bytes[*at..];
             begins_line
-                && (!is_arc || {
-                    let rest = &bytes[*at..];
-                    memchr::memchr(b'\n', rest).is_some_and(|end| arc_line(&rest[..end]).is_some())
-                })
+                && match is_arc {
+                    true => memchr::memchr(b'\n', rest).is_some_and(|end| arc_line(&rest[..end]).is_some()),
+                    false => begins_record(rest),
+                }
         });
         if let Some(at) = found {
             window.consume(at);
             return Ok(());
         }
-        let keep = window.bytes().len().min(if is_arc { 4096 } else { MARK.len() });
+        let keep = window.bytes().len().min(if is_arc { 4096 } else { MARK_LENGTH });
         window.consume(window.bytes().len() - keep);
         if window.more()? == 0 {
             window.consume(window.bytes().len());
@@ -704,6 +710,30 @@ mod tests {
             "no WARC record begins here",
         ];
         assert_eq!(messages, expected);
+    }
+
+    #[test]
+    fn records_of_the_drafts_are_read_and_found_again() {
+        let draft = |text: &str| [b"WARC/0.18".as_slice(), &page(text)[8..]].concat();
+        let noise = b"WARC/ is no record\r\nWARC/2.0 neither\r\n".to_vec();
+        let (texts, faults) = read_bytes("a.wet", &[draft("первая"), draft("二"), noise, draft("третья")].concat());
+        assert_eq!(
+            (texts, faults.len()),
+            (vec!["первая".to_owned(), "二".to_owned(), "третья".to_owned()], 1),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn several_records_in_a_gzip_member_are_read() {
+        let two = |number: usize| gzip(&[answer(number), answer(number + 1)].concat());
+        let (seen, faults) = read_web("a.warc.gz", &[two(0), two(2), two(4)].concat(), 100);
+        assert_eq!((seen.len(), faults.len()), (6, 0), "{seen:?} {faults:?}");
+        let mut broken = [two(0), two(2), two(4)];
+        let checksum = broken[1].len() - 6;
+        broken[1][checksum] ^= 1;
+        let (seen, faults) = read_web("a.warc.gz", &broken.concat(), u64::MAX);
+        assert!(seen.len() >= 4 && faults.len() == 1, "{seen:?} {faults:?}");
     }
 
     #[test]
