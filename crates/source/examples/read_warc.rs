@@ -1,14 +1,23 @@
-//! Reads web archives and makes no text of them, for `tests/bench/warc.py`: `read_warc FILE…` prints the number of pages,
-//! their bytes without chunks and content encodings, and the number of losses; each loss goes to standard error.
+//! Reads web archives and makes no text of them, for `tests/bench/warc.py` and `warc_damage.py`: `read_warc FILE…` prints
+//! the number of pages, their bytes without chunks and content encodings, and the number of losses; `read_warc --list
+//! FILE…` the address of each page and each record with text. Each loss goes to standard error.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io::{Write, stdout},
+    path::Path,
+    sync::Arc,
+};
 
 use source::{Description, PageText, inputs, read_pages, splits};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut paths: Vec<String> = std::env::args().skip(1).collect();
+    let is_list = paths.first().is_some_and(|it| it == "--list");
+    paths.drain(..usize::from(is_list));
+    let mut out = stdout().lock();
     let (mut pages, mut bytes, mut losses) = (0u64, 0u64, 0u64);
-    for path in std::env::args().skip(1) {
-        let path = Path::new(&path);
+    for path in &paths {
+        let path = Path::new(path);
         for input in inputs(&Description::anonymous(path), path)? {
             let container = Arc::new(input.container.clone());
             for split in splits(&input, u64::MAX)? {
@@ -17,15 +26,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     bytes += page.body.len() as u64;
                     Ok(PageText::default())
                 };
-                read_pages(&input, &container, &split, &mut count, &mut |record| {
-                    if let Err(fault) = record {
+                let mut addresses = Vec::new();
+                read_pages(&input, &container, &split, &mut count, &mut |record| match record {
+                    Ok(document) if is_list => addresses.push(document.url.unwrap_or_default().into_owned()),
+                    Ok(_) => {}
+                    Err(fault) => {
                         losses += 1;
                         eprintln!("{}: {}", fault.place, fault.message);
                     }
                 })?;
+                for address in addresses {
+                    writeln!(out, "{address}")?;
+                }
             }
         }
     }
-    println!("{pages} pages, {bytes} bytes, {losses} losses");
+    if !is_list {
+        writeln!(out, "{pages} pages, {bytes} bytes, {losses} losses")?;
+    }
     Ok(())
 }

@@ -3,21 +3,26 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use document::FaultKind;
-use flate2::bufread::GzDecoder;
-use memchr::memmem;
 
-use crate::Error;
+use crate::{
+    Error,
+    gzip_members::{Members, start_of_member},
+    zstd_frames::Frames,
+};
 
 /// Bytes read at once. 256 KiB is where reading stops getting faster.
-const STEP: usize = 256 << 10;
+pub(crate) const STEP: usize = 256 << 10;
 
-/// How many gzip headers that lead nowhere are tried behind damage, so that a file made of them costs bounded work.
-const MAX_TRIALS: u32 = 10_000;
+/// How much of a member's or frame's content is looked at to tell what it is.
+pub(crate) const START: usize = 4096;
+
+/// How many headers of members and frames that lead nowhere are tried behind damage, so that a file made of them costs bounded work.
+pub(crate) const MAX_TRIALS: u32 = 10_000;
 
 /// What a file is compressed with, by its first bytes; its name may lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,16 @@ pub(crate) enum Trouble {
     Content(FaultKind, String),
 }
 
+impl Trouble {
+    /// The machine's error alone: trouble with content is told again by what is read next.
+    pub(crate) fn machine(self) -> Result<(), Error> {
+        match self {
+            Trouble::Machine(error) => Err(error),
+            Trouble::Content(..) => Ok(()),
+        }
+    }
+}
+
 /// A window over the bytes of a file. `bytes` is what has been read and not consumed.
 pub(crate) struct Window {
     stream: Stream,
@@ -66,15 +81,15 @@ pub(crate) struct Window {
     step: usize,
     /// Trouble with content that `fill` met, to be told when what came before it has been used.
     pending: Option<Trouble>,
-    /// Where gzip members begin: position in the decompressed file, and in the file itself. Those before `offset` but
+    /// Where gzip members or zstd frames begin: position in the decompressed file, and in the file itself. Those before `offset` but
     /// the last one are forgotten.
     members: VecDeque<(u64, u64)>,
 }
 
 enum Stream {
     Plain(File),
-    Gzip(Box<Gzip>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<File>>>),
+    Gzip(Box<Members>),
+    Zstd(Box<Frames>),
 }
 
 impl Window {
@@ -99,15 +114,15 @@ impl Window {
         let compression = Compression::of(&start);
         let stream = match compression {
             Compression::None => Stream::Plain(file),
-            Compression::Gzip => Stream::Gzip(Box::new(Gzip::at(file, 0))),
-            Compression::Zstd => {
-                let mut file = file;
-                let dictionary = zstd_dictionary(&mut file, &start).map_err(|error| machine(path, error))?;
-                let reader = BufReader::new(file);
-                let decoder = zstd::stream::read::Decoder::with_dictionary(reader, &dictionary)
-                    .map_err(|error| machine(path, error))?;
-                Stream::Zstd(Box::new(decoder))
-            }
+            Compression::Gzip => Stream::Gzip(Box::new(Members::at(file, 0))),
+            Compression::Zstd => Stream::Zstd(Box::new(Frames::open(path).map_err(|error| {
+                if error.raw_os_error().is_some() {
+                    return machine(path, error);
+                }
+                let message =
+                    format!("the dictionary at the start of the file is damaged ({error}); fetch the file again");
+                Trouble::Content(FaultKind::Damaged, message)
+            })?)),
             Compression::Other(name) => {
                 let message = format!("{name} compression is not read; compress the file with zstd or gzip");
                 return Err(Trouble::Content(FaultKind::Unsupported, message));
@@ -202,16 +217,16 @@ impl Window {
             let result = match &mut self.stream {
                 Stream::Plain(file) => file.read(&mut self.buffer[length..]),
                 Stream::Gzip(gzip) => gzip.read(&mut self.buffer[length..]),
-                Stream::Zstd(decoder) => decoder.read(&mut self.buffer[length..]),
+                Stream::Zstd(frames) => frames.read(&mut self.buffer[length..]),
             };
             if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
                 break result;
             }
         };
-        if let (Stream::Gzip(gzip), Ok(_)) = (&self.stream, &result) {
+        if let Some(member) = self.current_member() {
             let position = self.offset + length as u64;
-            if self.members.back().is_none_or(|(_, member)| *member != gzip.member) {
-                self.members.push_back((position, gzip.member));
+            if self.members.back().is_none_or(|(_, last)| *last != member) {
+                self.members.push_back((position, member));
             }
             while self.members.len() > 2 && self.members[1].0 <= self.offset {
                 self.members.pop_front();
@@ -222,17 +237,21 @@ impl Window {
             if error.raw_os_error().is_some() {
                 return machine(&self.path, error);
             }
-            let after = self.offset + length as u64;
             let (kind, what) = match error.kind() {
                 io::ErrorKind::UnexpectedEof => (FaultKind::Truncated, "ends too early".to_owned()),
                 _ => (FaultKind::Damaged, format!("is damaged ({error})")),
             };
-            let message = format!("the compressed data {what} after {after} bytes of content; fetch the file again");
+            // How much of a later member came out depends on where reading began.
+            let whole = match self.current_member() {
+                Some(member) if member > 0 => format!("from byte {member} on {what}"),
+                _ => format!("{what} after {} bytes of content", self.offset + length as u64),
+            };
+            let message = format!("the compressed data {whole}; fetch the file again");
             Trouble::Content(kind, message)
         })
     }
 
-    /// Where the gzip member that holds the byte at `offset` begins in the file, and whether it begins with that byte.
+    /// Where the gzip member or zstd frame that holds the byte at `offset` begins in the file, and whether it begins with that byte.
     pub(crate) fn member_at(&self, offset: u64) -> Option<(u64, bool)> {
         let (start, member) = self.members.iter().rev().find(|(start, _)| *start <= offset)?;
         Some((*member, *start == offset))
@@ -245,66 +264,69 @@ impl Window {
         begins.then(|| (first, next - first))
     }
 
-    /// How many gzip members have been met.
-    pub(crate) fn members(&self) -> usize {
-        self.members.len()
+    /// Bytes up to where the next gzip member or zstd frame begins, as far as one has been met.
+    pub(crate) fn until_next_member(&self) -> u64 {
+        let next = self.members.iter().find(|(start, _)| *start > self.offset);
+        next.map_or(u64::MAX, |(start, _)| start - self.offset)
     }
 
-    /// Where the gzip member begins in which reading now stands.
+    /// Where the gzip member or zstd frame begins in which reading now stands.
     pub(crate) fn current_member(&self) -> Option<u64> {
         match &self.stream {
+            Stream::Plain(_) => None,
             Stream::Gzip(gzip) => Some(gzip.member),
-            _ => None,
+            Stream::Zstd(frames) => Some(frames.frame),
         }
     }
 
-    /// The gzip member that broke, if `fill` met one and nothing has told so yet.
+    /// The gzip member or zstd frame that broke, if `fill` met one and nothing has told so yet.
     pub(crate) fn broken_member(&self) -> Option<u64> {
         self.pending.as_ref().and(self.current_member())
     }
 
-    /// Opens a gzip file at the first member that begins at or behind `from`; none if there is no such member.
-    pub(crate) fn open_at_member(path: &Path, from: u64) -> Result<Option<Window>, Error> {
-        let file = File::open(path).map_err(Error::io(path))?;
-        let mut gzip = Gzip::at(file, from);
-        gzip.member = from.wrapping_sub(1);
-        if !gzip.resume().map_err(Error::io(path))? {
-            return Ok(None);
-        }
-        Ok(Some(Window::over(Stream::Gzip(Box::new(gzip)), path, 0)))
-    }
-
-    /// After damage in a gzip file: goes on at the next member, if there is one. What is in the window is dropped,
-    /// and offsets go on as if the lost bytes did not exist, for nobody knows how many they were.
-    pub(crate) fn resume(&mut self) -> Result<bool, Error> {
-        let Stream::Gzip(gzip) = &mut self.stream else { return Ok(false) };
+    /// Goes to the first gzip member or zstd frame at or behind `from` whose content begins as wanted, and says whether
+    /// there is one. What is in the window is dropped, and offsets go on as if the bytes between did not exist.
+    pub(crate) fn move_to_member(&mut self, from: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> Result<bool, Error> {
         self.offset += (self.end - self.start) as u64;
         self.start = self.end;
-        gzip.resume().map_err(Error::io(&self.path))
+        self.pending = None;
+        self.members.clear();
+        let moved = match &mut self.stream {
+            Stream::Plain(_) => Ok(false),
+            Stream::Gzip(gzip) => gzip.resume_at(from, is_wanted),
+            Stream::Zstd(frames) => frames.resume_at(from, is_wanted),
+        };
+        moved.map_err(Error::io(&self.path))
     }
-}
 
-/// The longest dictionary of a zstd file that is read.
-const MAX_DICTIONARY: u64 = 8 << 20;
+    /// After damage: goes on at the next gzip member or zstd frame, if there is one, as [`Window::move_to_member`] does;
+    /// nobody knows how many bytes were lost.
+    pub(crate) fn resume(&mut self) -> Result<bool, Error> {
+        match self.current_member() {
+            Some(member) => self.move_to_member(member + 1, &|_| true),
+            None => Ok(false),
+        }
+    }
 
-/// The dictionary that a WARC file in zstd may bring along, in a skippable frame of its own at the start; empty if none.
-/// Format: iipc.github.io/warc-specifications, "Zstandard compression for WARC files".
-fn zstd_dictionary(file: &mut File, start: &[u8]) -> io::Result<Vec<u8>> {
-    let [0x5d, 0x2a, 0x4d, 0x18, size @ ..] = start else { return Ok(Vec::new()) };
-    let Ok(size) = <[u8; 4]>::try_from(size).map(u32::from_le_bytes) else { return Ok(Vec::new()) };
-    if u64::from(size) > MAX_DICTIONARY {
-        return Ok(Vec::new());
+    /// The first bytes that come out of the gzip member or zstd frame at `position`, as [`Window::move_to_member`] sees
+    /// them; reading goes on where it was.
+    pub(crate) fn start_of_member(&self, position: u64) -> Result<Vec<u8>, Error> {
+        let start = File::open(&self.path).and_then(|mut file| match &self.stream {
+            Stream::Plain(_) => Ok(Vec::new()),
+            Stream::Gzip(_) => start_of_member(&mut file, position),
+            Stream::Zstd(frames) => frames.start_in(&mut file, position),
+        });
+        start.map_err(Error::io(&self.path))
     }
-    file.seek(SeekFrom::Start(8))?;
-    let mut frame = Vec::new();
-    file.take(u64::from(size)).read_to_end(&mut frame)?;
-    file.rewind()?;
-    if frame.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut dictionary = Vec::new();
-        zstd::stream::read::Decoder::new(&frame[..])?.take(MAX_DICTIONARY).read_to_end(&mut dictionary)?;
-        return Ok(dictionary);
+
+    /// Moves in a plain file to the byte at `offset`, at most to its end; in others it does nothing.
+    pub(crate) fn seek(&mut self, offset: u64) -> Result<(), Trouble> {
+        let Stream::Plain(file) = &mut self.stream else { return Ok(()) };
+        let moved = file.metadata().and_then(|it| file.seek(SeekFrom::Start(offset.min(it.len()))));
+        self.offset = moved.map_err(|error| machine(&self.path, error))?;
+        self.start = self.end;
+        Ok(())
     }
-    Ok(frame)
 }
 
 /// The trouble with a file that Git LFS has not replaced by its content.
@@ -328,131 +350,6 @@ fn first_bytes(path: &Path) -> Result<(File, Vec<u8>), Trouble> {
     read().map_err(|error| machine(path, error))
 }
 
-/// A gzip file of any number of members. flate2's own decoder for several members cannot go on behind a broken one.
-struct Gzip {
-    /// Always there but for the moment in which one member's decoder gives its reader to the next.
-    decoder: Option<GzDecoder<BufReader<Counted>>>,
-    /// Where the current member begins in the compressed file.
-    member: u64,
-    broken: bool,
-    ended: bool,
-    trials_left: u32,
-}
-
-impl Gzip {
-    fn at(file: File, position: u64) -> Gzip {
-        let decoder = GzDecoder::new(BufReader::with_capacity(32 << 10, Counted { file, position }));
-        Gzip { decoder: Some(decoder), member: position, broken: false, ended: false, trials_left: MAX_TRIALS }
-    }
-
-    /// After an error there is nothing to read until `resume` has been called.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended {
-            if self.broken {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a gzip member is broken"));
-            }
-            let result = match self.decoder().read(buffer) {
-                Ok(0) => self.next_member().map(|()| 0),
-                result => result,
-            };
-            match result {
-                Ok(0) => {}
-                Ok(count) => return Ok(count),
-                Err(error) => {
-                    self.broken = error.kind() != io::ErrorKind::Interrupted;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(0)
-    }
-
-    fn decoder(&mut self) -> &mut GzDecoder<BufReader<Counted>> {
-        self.decoder.as_mut().expect("it is put back where it is taken")
-    }
-
-    /// At the end of a member: opens the next one. Zeros up to the end of the file are padding, as gzip(1) has it.
-    fn next_member(&mut self) -> io::Result<()> {
-        let reader = self.decoder().get_mut();
-        let first = reader.fill_buf()?.first().copied();
-        let position = reader.get_ref().position - reader.buffer().len() as u64;
-        let zeros_only = first == Some(0) && only_zeros(reader)?;
-        self.member = position;
-        match first {
-            // The rest of the header is checked by the decoder. Keeping the reader and what it has buffered matters:
-            // in WARC files every record is a member.
-            Some(0x1f) => {
-                self.decoder = self.decoder.take().map(|decoder| GzDecoder::new(decoder.into_inner()));
-                Ok(())
-            }
-            _ if first.is_none() || zeros_only => {
-                self.ended = true;
-                Ok(())
-            }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no gzip member where one should begin")),
-        }
-    }
-
-    /// Looks for the next member behind the start of the broken one and says whether there is one.
-    fn resume(&mut self) -> io::Result<bool> {
-        let mut file = self.decoder().get_ref().get_ref().file.try_clone()?;
-        let mut position = self.member.wrapping_add(1);
-        let mut piece = vec![0; STEP];
-        loop {
-            file.seek(SeekFrom::Start(position))?;
-            let count = read_full(&mut file, &mut piece)?;
-            for at in memmem::find_iter(&piece[..count], &[0x1f, 0x8b, 8]) {
-                let candidate = position + at as u64;
-                if self.trials_left > 0 && {
-                    self.trials_left -= 1;
-                    is_member(&mut file, candidate)?
-                } {
-                    self.move_to(candidate)?;
-                    return Ok(true);
-                }
-            }
-            if count < piece.len() || self.trials_left == 0 {
-                self.ended = true;
-                return Ok(false);
-            }
-            position += (count - 2) as u64;
-        }
-    }
-
-    fn move_to(&mut self, position: u64) -> io::Result<()> {
-        let mut file = self.decoder().get_ref().get_ref().file.try_clone()?;
-        file.seek(SeekFrom::Start(position))?;
-        let trials_left = self.trials_left;
-        *self = Gzip { trials_left, ..Gzip::at(file, position) };
-        Ok(())
-    }
-}
-
-/// Whether a gzip member that can be inflated begins here: four bytes of a header occur by chance inside any large
-/// file, but inflating random bytes fails within a few.
-fn is_member(file: &mut File, position: u64) -> io::Result<bool> {
-    file.seek(SeekFrom::Start(position))?;
-    let mut start = Vec::new();
-    file.take(4096).read_to_end(&mut start)?;
-    let result = GzDecoder::new(&start[..]).take(1 << 20).read_to_end(&mut Vec::new());
-    Ok(result.map_or_else(|error| error.kind() == io::ErrorKind::UnexpectedEof, |count| count > 0))
-}
-
-/// Reads zeros to the end, or up to the first byte that is none.
-fn only_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
-    loop {
-        let bytes = reader.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(true);
-        }
-        if bytes.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        let count = bytes.len();
-        reader.consume(count);
-    }
-}
-
 /// Fills `buffer` as far as the file reaches.
 pub(crate) fn read_full(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
@@ -465,20 +362,6 @@ pub(crate) fn read_full(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<u
         }
     }
     Ok(filled)
-}
-
-/// A file that knows where it stands.
-struct Counted {
-    file: File,
-    position: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.position += count as u64;
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod decompress;
 mod description;
 mod error;
 mod fields;
+mod gzip_members;
 mod http;
 mod input;
 mod json_lines;
@@ -57,6 +58,7 @@ mod text_file;
 mod url_pattern;
 mod warc;
 mod written_time;
+mod zstd_frames;
 
 pub use address::address;
 pub use book::{book, book_fault};

@@ -7,12 +7,12 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use document::{Container, FaultKind, Place};
+use document::{Container, Document, Fault, FaultKind, Place};
 use memchr::memmem;
 
 use crate::{
     Error, Format, Input, Split,
-    decompress::{Trouble, Window},
+    decompress::{START, Trouble, Window},
     fields::Record,
     http::{Broken, Response},
     json_lines::whole_file,
@@ -52,24 +52,58 @@ const MARKS: [&[u8]; 2] = [b"WARC/1.", b"WARC/0."];
 const MARK_LENGTH: usize = MARKS[0].len();
 const ARC_MARK: &[u8] = b"filedesc://";
 
+const WRONG_LENGTH: &str = "the record does not end where its Content-Length says";
+
 /// The longest header. Common Crawl's have about 500 bytes; an address may have thousands.
 const MAX_HEADER: usize = 64 << 10;
 
-/// Splits of files that have a gzip member for each record, which is how crawls are stored; all others are one split.
+/// How much of a compressed file's content is looked at to tell whether it can be split.
+const SAMPLE: u64 = 1 << 20;
+
+/// Splits of plain files, and of those that have a gzip member or zstd frame for each record, which is how crawls are
+/// stored; all others are one split.
 pub(crate) fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
+    let one = split::even(input.bytes, u64::MAX);
     if input.bytes <= target_bytes {
-        return Ok(split::even(input.bytes, u64::MAX));
+        return Ok(one);
     }
-    let has_members = match Window::open(&input.path) {
-        Ok(mut window) => match window.fill(1 << 20) {
-            Ok(()) => window.members() >= 2,
-            Err(Trouble::Machine(error)) => return Err(error),
-            Err(Trouble::Content(..)) => false,
-        },
+    let mut window = match Window::open(&input.path) {
+        Ok(window) => window,
         Err(Trouble::Machine(error)) => return Err(error),
-        Err(Trouble::Content(..)) => false,
+        Err(Trouble::Content(..)) => return Ok(one),
     };
-    Ok(split::even(input.bytes, if has_members { target_bytes } else { u64::MAX }))
+    let container = Arc::new(input.container.clone());
+    let is_plain = window.is_plain();
+    let end = if is_plain { u64::MAX } else { SAMPLE };
+    // A plain file is gone through from header to header: a line in a page may look like a record's first.
+    let (mut records, mut own_members, mut starts) = (0u32, 0u32, vec![0]);
+    let mut ignore = |_: Result<Document<'_>, Fault>| {};
+    let mut reader = Reader {
+        input,
+        container: &container,
+        end: u64::MAX,
+        is_arc: is_arc(&mut window)?,
+        only_headers: true,
+        to_text: None,
+        visit: &mut ignore,
+    };
+    reader.read_all(&mut window, &mut |window, offset| {
+        records += 1;
+        own_members += u32::from(window.member_at(offset).is_some_and(|(_, begins)| begins));
+        if is_plain && offset - starts.last().unwrap_or(&0) >= target_bytes {
+            starts.push(offset);
+        }
+        offset < end
+    })?;
+    if !is_plain {
+        let can_split = records >= 2 && records == own_members;
+        return Ok(if can_split { split::even(input.bytes, target_bytes) } else { one });
+    }
+    let ends = starts.iter().skip(1).copied().chain([input.bytes]);
+    let ranges = starts.iter().zip(ends).enumerate();
+    Ok(ranges
+        .map(|(index, (start, end))| Split { index: index as u32, range: *start..end, bytes: end - start })
+        .collect())
 }
 
 /// Records of other kinds than those with text are passed over and not counted.
@@ -80,52 +114,24 @@ pub(crate) fn read(
     to_text: Option<ToText<'_>>,
     visit: Visit<'_>,
 ) -> Result<(), Error> {
-    let mut window = if split.index == 0 {
-        match Window::open(&input.path) {
-            Ok(window) => window,
-            Err(trouble) => return whole_file(input, trouble, visit),
-        }
-    } else {
-        match Window::open_at_member(&input.path, split.range.start)? {
-            Some(window) => window,
-            None => return Ok(()),
-        }
+    let mut window = match Window::open(&input.path) {
+        Ok(window) => window,
+        Err(trouble) if split.index == 0 => return whole_file(input, trouble, visit),
+        Err(Trouble::Machine(error)) => return Err(error),
+        // The first split has told what is wrong with the file.
+        Err(Trouble::Content(..)) => return Ok(()),
     };
-    let is_arc = window.bytes().starts_with(ARC_MARK);
     let to_text = to_text.filter(|_| input.format != Format::Wet);
-    let mut reader = Reader { input, container, end: split.range.end, is_arc, to_text, visit };
-    loop {
-        let offset = window.offset();
-        let trouble = match reader.read_record(&mut window) {
-            Ok(true) => continue,
-            Ok(false) => return Ok(()),
-            Err(Trouble::Machine(error)) => return Err(error),
-            Err(trouble) => trouble,
-        };
-        let broken = window.current_member();
-        let lost_stream = match find_next(&mut window, offset, is_arc) {
-            Ok(()) => false,
-            Err(Trouble::Machine(error)) => return Err(error),
-            // The same trouble once more, if it was the stream's; it has been found either way.
-            Err(Trouble::Content(..)) => true,
-        };
-        let length = window.offset() - offset;
-        let goes_on = lost_stream && window.resume()?;
-        if let Trouble::Content(kind, message) = trouble {
-            // A broken member is named by where it lies in the file, since nobody knows how long it would have been.
-            let place = match broken.filter(|_| lost_stream) {
-                Some(offset) => {
-                    let next = window.current_member().filter(|_| goes_on).unwrap_or(input.bytes);
-                    Place::Record { offset, length: next.saturating_sub(offset) }
-                }
-                None => Place::Bytes { offset, length },
-            };
-            (reader.visit)(Err(input.fault(kind, &place, message)));
-        }
-        if lost_stream && !goes_on {
+    let is_arc = is_arc(&mut window)?;
+    if split.index > 0 {
+        if window.is_plain() {
+            window = Window::open_at(&input.path, split.range.start)?;
+        } else if !window.move_to_member(split.range.start, &|start| begins_record(start, is_arc))? {
             return Ok(());
         }
     }
+    let mut reader = Reader { input, container, end: split.range.end, is_arc, only_headers: false, to_text, visit };
+    reader.read_all(&mut window, &mut |_, _| true)
 }
 
 struct Reader<'r, 't, 'v> {
@@ -134,21 +140,108 @@ struct Reader<'r, 't, 'v> {
     /// The first byte of the file that belongs to the next split.
     end: u64,
     is_arc: bool,
+    /// Whether nothing but where records are is wanted.
+    only_headers: bool,
     to_text: Option<ToText<'t>>,
     visit: Visit<'v>,
 }
 
 impl Reader<'_, '_, '_> {
-    /// Reads one record and says whether there was one.
+    /// Reads records to the end of the split; `on_record` is told where each began and says whether to go on.
+    fn read_all(&mut self, window: &mut Window, on_record: &mut dyn FnMut(&Window, u64) -> bool) -> Result<(), Error> {
+        loop {
+            let skipped = skip_newlines(window);
+            if self.next_split_begins(window)? {
+                return Ok(());
+            }
+            let offset = window.offset();
+            match skipped.and_then(|()| self.read_record(window)) {
+                Ok(true) if on_record(window, offset) => {}
+                Ok(_) => return Ok(()),
+                Err(Trouble::Machine(error)) => return Err(error),
+                Err(Trouble::Content(kind, message)) => {
+                    if !self.find_next_record(window, offset, kind, message)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the window is where the next split begins: at its first byte, or, in compressed files, at the first member
+    /// at or behind that byte that begins a record. The next split looks for the same.
+    fn next_split_begins(&self, window: &Window) -> Result<bool, Error> {
+        if window.is_plain() {
+            return Ok(window.offset() >= self.end);
+        }
+        let member = match window.bytes() {
+            // A member that breaks before anything comes out of it.
+            [] => window.current_member(),
+            _ => window.member_at(window.offset()).filter(|(_, begins)| *begins).map(|(member, _)| member),
+        };
+        member.map_or(Ok(false), |member| self.is_start_of_split(window, member))
+    }
+
+    fn is_start_of_split(&self, window: &Window, member: u64) -> Result<bool, Error> {
+        Ok(member >= self.end && begins_record(&window.start_of_member(member)?, self.is_arc))
+    }
+
+    /// Behind trouble with the record at `offset`: moves to the next one, reports what was lost and says whether to go on.
+    fn find_next_record(
+        &mut self,
+        window: &mut Window,
+        offset: u64,
+        kind: FaultKind,
+        message: String,
+    ) -> Result<bool, Error> {
+        let is_arc = self.is_arc;
+        let (first, broken) = (window.member_at(offset), window.current_member());
+        if window.is_plain() && window.offset() > offset {
+            window.seek(offset).or_else(Trouble::machine)?;
+        }
+        let lost_stream = match find_next(window, offset, is_arc) {
+            Ok(()) => false,
+            Err(Trouble::Machine(error)) => return Err(error),
+            // The same trouble once more, if it was the stream's; it has been found either way.
+            Err(Trouble::Content(..)) => true,
+        };
+        if let (true, Some(broken)) = (lost_stream, broken)
+            && self.is_start_of_split(window, broken)?
+        {
+            return Ok(false);
+        }
+        let length = window.offset() - offset;
+        let mut goes_on = !lost_stream;
+        while !goes_on && window.resume()? {
+            goes_on = match find_here_or_next(window, is_arc) {
+                Ok(()) => true,
+                Err(Trouble::Machine(error)) => return Err(error),
+                Err(Trouble::Content(..)) => false,
+            };
+        }
+        // What a broken member would have held nobody knows: it is named by where it lies in the file.
+        let place = match (broken, first, window.member_at(window.offset())) {
+            (Some(offset), ..) if lost_stream => {
+                let next = window.current_member().filter(|_| goes_on).unwrap_or(self.input.bytes);
+                Place::Record { offset, length: next.saturating_sub(offset) }
+            }
+            (_, Some((offset, true)), Some((next, true))) if next > offset => {
+                Place::Record { offset, length: next - offset }
+            }
+            _ => Place::Bytes { offset, length },
+        };
+        if !self.only_headers {
+            (self.visit)(Err(self.input.fault(kind, &place, message)));
+        }
+        Ok(goes_on)
+    }
+
+    /// Reads the record at the window's start and says whether there was one.
     fn read_record(&mut self, window: &mut Window) -> Result<bool, Trouble> {
-        skip_newlines(window)?;
         let offset = window.offset();
         window.fill(MARK_LENGTH)?;
         if window.bytes().is_empty() {
             return window.more().map(|_| false);
-        }
-        if window.member_at(offset).is_some_and(|(member, begins)| begins && member >= self.end) {
-            return Ok(false);
         }
         let (header_length, header) = if self.is_arc { arc_header(window)? } else { warc_header(window)? };
         let Some(content_length) = header.content_length else {
@@ -156,12 +249,16 @@ impl Reader<'_, '_, '_> {
         };
         let limits = &self.input.limits;
         let limit = match header.kind {
+            _ if self.only_headers => None,
             RecordKind::Conversion => Some(limits.document_bytes()),
             RecordKind::Response | RecordKind::Resource if self.to_text.is_some() => Some(limits.line_bytes()),
             _ => None,
         };
-        let whole = header_length as u64 + content_length;
-        if limit.is_none_or(|limit| content_length > limit as u64) {
+        let whole = content_length.saturating_add(header_length as u64);
+        // What has been passed over cannot be searched for records once its length turns out to be wrong, but where the
+        // file can be read again.
+        let kept = limit.or((!window.is_plain()).then(|| limits.line_bytes()));
+        if kept.is_none_or(|kept| content_length > kept as u64) {
             // What a large response holds is told by its header.
             let start = header_length + content_length.min(MAX_HEADER as u64) as usize;
             let is_wanted = limit.is_some() && {
@@ -170,7 +267,7 @@ impl Reader<'_, '_, '_> {
                 header.kind == RecordKind::Conversion || Page::of(&header, content).is_some()
             };
             window.consume(header_length);
-            pass_over(window, content_length)?;
+            self.pass_over(window, content_length)?;
             self.check_end(window)?;
             if is_wanted {
                 let place = place_of(window, offset, whole);
@@ -193,11 +290,14 @@ impl Reader<'_, '_, '_> {
             // All bytes are there, and their checksum says that some of them are wrong.
             window.more()?;
         }
-        if !self.ends_well(&window.bytes()[length..]) {
-            return Err(damaged("the record does not end where its Content-Length says"));
+        let behind = &window.bytes()[length..];
+        if !self.ends_well(&behind[..behind.len().min(4 + MARK_LENGTH)]) {
+            return Err(damaged(WRONG_LENGTH));
         }
         let place = place_of(window, offset, whole);
-        self.take(&header, &window.bytes()[header_length..length], place);
+        if limit.is_some() {
+            self.take(&header, &window.bytes()[header_length..length], place);
+        }
         window.consume(length);
         Ok(true)
     }
@@ -244,11 +344,36 @@ impl Reader<'_, '_, '_> {
         (self.visit)(record);
     }
 
+    /// Moves behind a record's content, but not over a member that begins a record: then the length was wrong.
+    fn pass_over(&self, window: &mut Window, mut count: u64) -> Result<(), Trouble> {
+        loop {
+            let bytes = window.bytes();
+            if window.member_at(window.offset()).is_some_and(|(_, begins)| begins) && begins_record(bytes, self.is_arc)
+            {
+                return Err(damaged(WRONG_LENGTH));
+            }
+            let here = window.until_next_member().min(bytes.len() as u64).min(count);
+            window.consume(here as usize);
+            count -= here;
+            if count > 0 && window.bytes().is_empty() && window.is_plain() {
+                let before = window.offset();
+                window.seek(before.saturating_add(count))?;
+                count -= window.offset() - before;
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            if window.bytes().is_empty() && window.more()? == 0 {
+                return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
+            }
+        }
+    }
+
     fn check_end(&self, window: &mut Window) -> Result<(), Trouble> {
         window.fill(4 + MARK_LENGTH)?;
-        match self.ends_well(window.bytes()) {
+        match self.ends_well(&window.bytes()[..window.bytes().len().min(4 + MARK_LENGTH)]) {
             true => Ok(()),
-            false => Err(damaged("the record does not end where its Content-Length says")),
+            false => Err(damaged(WRONG_LENGTH)),
         }
     }
 
@@ -399,12 +524,23 @@ impl<'a> Page<'a> {
     }
 }
 
-fn begins_record(bytes: &[u8]) -> bool {
-    MARKS.iter().any(|mark| bytes.starts_with(mark))
+/// Whether a record of the file's format begins with these bytes.
+fn begins_record(bytes: &[u8], is_arc: bool) -> bool {
+    match is_arc {
+        true => memchr::memchr(b'\n', bytes).is_some_and(|end| arc_line(&bytes[..end]).is_some()),
+        false => MARKS.iter().any(|mark| bytes.starts_with(mark)),
+    }
+}
+
+/// Whether a file is in the older format; cut ones lack the record about the file.
+fn is_arc(window: &mut Window) -> Result<bool, Error> {
+    window.fill(START).or_else(Trouble::machine)?;
+    let bytes = window.bytes();
+    Ok(bytes.starts_with(ARC_MARK) || !bytes.starts_with(b"WARC/") && begins_record(bytes, true))
 }
 
 fn warc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
-    if !begins_record(window.bytes()) {
+    if !begins_record(window.bytes(), false) {
         return Err(damaged("no WARC record begins here"));
     }
     let length = header_length(window)?;
@@ -485,22 +621,9 @@ fn skip_newlines(window: &mut Window) -> Result<(), Trouble> {
     }
 }
 
-fn pass_over(window: &mut Window, mut count: u64) -> Result<(), Trouble> {
-    loop {
-        let here = window.bytes().len().min(usize::try_from(count).unwrap_or(usize::MAX));
-        window.consume(here);
-        count -= here as u64;
-        if count == 0 {
-            return Ok(());
-        }
-        if window.more()? == 0 {
-            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
-        }
-    }
-}
-
 /// Moves to the next line that begins a record, not at `offset` itself, or to the end.
 fn find_next(window: &mut Window, offset: u64, is_arc: bool) -> Result<(), Trouble> {
+    window.fill(1)?;
     if window.offset() == offset && !window.bytes().is_empty() {
         window.consume(1);
     }
@@ -508,13 +631,9 @@ fn find_next(window: &mut Window, offset: u64, is_arc: bool) -> Result<(), Troub
     loop {
         let bytes = window.bytes();
         let found = memmem::find_iter(bytes, mark).find(|at| {
-            let begins_line = at.checked_sub(1).is_some_and(|before| bytes[before] == b'\n');
-            let rest = &bytes[*at..];
-            begins_line
-                && match is_arc {
-                    true => memchr::memchr(b'\n', rest).is_some_and(|end| arc_line(&rest[..end]).is_some()),
-                    false => begins_record(rest),
-                }
+            let begins_line = at.checked_sub(1).is_some_and(|before| bytes[before] == b'\n')
+                || window.member_at(window.offset() + *at as u64).is_some_and(|(_, begins)| begins);
+            begins_line && begins_record(&bytes[*at..], is_arc)
         });
         if let Some(at) = found {
             window.consume(at);
@@ -526,6 +645,15 @@ fn find_next(window: &mut Window, offset: u64, is_arc: bool) -> Result<(), Troub
             window.consume(window.bytes().len());
             return Ok(());
         }
+    }
+}
+
+/// Moves to the next line that begins a record, which may be where the window is, or to the end.
+fn find_here_or_next(window: &mut Window, is_arc: bool) -> Result<(), Trouble> {
+    window.fill(if is_arc { START } else { MARK_LENGTH })?;
+    match begins_record(window.bytes(), is_arc) {
+        true => Ok(()),
+        false => find_next(window, window.offset(), is_arc),
     }
 }
 
@@ -695,6 +823,63 @@ mod tests {
         assert_eq!((seen.len(), faults.len()), (3, 0), "{faults:?}");
     }
 
+    fn frame(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_broken_zstd_frame_costs_its_record_and_is_named_by_its_range() {
+        let mut frames: Vec<Vec<u8>> = (0..6).map(|number| frame(&answer(number))).collect();
+        let checksum = frames[1].len() - 2;
+        frames[1][checksum] ^= 1;
+        // The block's header: its type becomes one that is not in use.
+        frames[3][6..9].fill(0xff);
+        let start = |number: usize| frames[..number].iter().map(Vec::len).sum::<usize>();
+        let (seen, faults) = read_web("a.warc.zst", &frames.concat(), u64::MAX);
+        let expected: Vec<String> = [0, 2, 4, 5]
+            .into_iter()
+            .map(|it| format!("record={}+{} text/html <p>心筋 {it}", start(it), frames[it].len()))
+            .collect();
+        assert_eq!(seen, expected, "{faults:?}");
+        for (fault, number) in faults.iter().zip([1, 3]) {
+            let range = format!("a.warc.zst#record={}+{}: ", start(number), frames[number].len());
+            assert!(fault.starts_with(&range) && fault.contains("is damaged ("), "{fault}");
+        }
+        assert_eq!(faults.len(), 2);
+        let bytes = frames.concat();
+        let (seen, faults) = read_web("a.warc.zst", &bytes[..bytes.len() - 9], u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (3, 3), "{faults:?}");
+        assert!(faults[2].contains(&format!("record={}+{}: ", start(5), frames[5].len() - 9)), "{faults:?}");
+        assert!(faults[2].contains("ends too early"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_wrong_length_of_a_record_without_text_costs_no_other() {
+        let wrong = String::from_utf8(record("request", "GET / HTTP/1.1", "")).unwrap();
+        for length in ["300", "99000000", "18446744073709551615"] {
+            let wrong = wrong.replace("Length: 14", &format!("Length: {length}")).into_bytes();
+            let parts = [answer(0), wrong, answer(1), answer(2)];
+            let single = parts.concat();
+            let members: Vec<u8> = parts.iter().flat_map(|it| gzip(it)).collect();
+            for (name, bytes) in [("a.warc", single.clone()), ("a.warc.gz", members)] {
+                let (seen, faults) = read_web(name, &bytes, u64::MAX);
+                assert_eq!((seen.len(), faults.len()), (3, 1), "{name} {length} {seen:?} {faults:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_in_the_older_format_without_its_first_record_is_read() {
+        let body = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>心";
+        let length = body.len();
+        let record = format!("http://a.example/ 127.0.0.1 20240305100000 text/html {length}\n{body}\n");
+        let (seen, faults) = read_web("a.arc", format!("{record}{record}garbage\n").as_bytes(), u64::MAX);
+        assert_eq!((seen.len(), faults.len()), (2, 1), "{seen:?} {faults:?}");
+    }
+
     #[test]
     fn damage_between_records_costs_one_fault_and_reading_goes_on() {
         let broken = page("длина").iter().map(|byte| if *byte == b'L' { b'X' } else { *byte }).collect();
@@ -761,6 +946,40 @@ mod tests {
         let bytes = [page(&"x".repeat(11 << 20)), page("後")].concat();
         let (texts, faults) = read_bytes("a.wet", &bytes);
         assert_eq!((texts, faults.len(), faults[0].kind), (vec!["後".to_owned()], 1, FaultKind::TooLarge));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn splits_of_any_size_deliver_the_same_records_and_faults(
+            damage in proptest::collection::vec((0usize..20_000, 0usize..40, proptest::prelude::any::<u8>()), 0..4),
+            cut in 0usize..40,
+            target in 100u64..3000,
+        ) {
+            let noise = |number: usize| -> String {
+                (0..number * 37 % 900).map(|it| char::from(b'a' + ((it * it * 40_503) >> 7) as u8 % 26)).collect()
+            };
+            let records: Vec<Vec<u8>> = (0..24)
+                .map(|number| match number % 3 {
+                    0 => record("request", &noise(number), ""),
+                    _ => answer(number),
+                })
+                .collect();
+            let stored: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+                [("a.warc", |it| it.to_vec()), ("a.warc.gz", gzip), ("a.warc.zst", frame)];
+            for (name, store) in stored {
+                let mut bytes: Vec<u8> = records.iter().flat_map(|it| store(it)).collect();
+                for (at, length, byte) in &damage {
+                    let start = at % bytes.len();
+                    let end = (start + length).min(bytes.len());
+                    bytes[start..end].fill(*byte);
+                }
+                bytes.truncate(bytes.len() - cut);
+                let whole = read_web(name, &bytes, u64::MAX);
+                proptest::prop_assert_eq!(read_web(name, &bytes, target), whole, "{} {}", name, target);
+            }
+        }
     }
 
     proptest::proptest! {
