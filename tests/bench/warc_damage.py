@@ -5,7 +5,8 @@
 
 A cell is the number of records with text (answers with status 200 that are HTML or plain text, resources, conversions) and of losses
 reported; a peer has no list of losses but ends at the first with an error (`!`). "unseen" counts addresses that a peer has and ours
-has not. Files on which all readers agree and report nothing are left out unless `--all`. A peer that is not installed has no column."""
+has not. Files on which all readers agree and report nothing are left out unless `--all`, those in which no reader finds a record are
+one row. A peer that is not installed has no column."""
 
 import argparse
 import collections
@@ -75,10 +76,10 @@ def main():
     files = sorted(path for folder in options.folders for path in folder.iterdir() if {".warc", ".arc"} & set(path.suffixes))
     names = "".join(f" {name} |" for name in peers)
     print(f"| file | ours |{names} unseen |\n| --- | ---: |{' ---: |' * len(peers)} ---: |")
-    totals, agreeing = collections.Counter(), 0
+    totals, agreeing, empty = collections.Counter(), 0, collections.Counter()
     for path in files:
         ours, losses, failed = read([options.ours, "--list", str(path)])
-        cells, unseen, agree = [], 0, not losses and not failed
+        cells, unseen, agree, found, errors = [], 0, not losses and not failed, len(ours), []
         for name, code in peers.items():
             theirs, message, ended = read([sys.executable, "-c", code, str(path)])
             strange = collections.Counter(address.strip("<>") for address in theirs) - collections.Counter(ours)
@@ -86,15 +87,21 @@ def main():
             agree = agree and not ended and len(theirs) == len(ours)
             cells.append(f" {len(theirs)}{' !' if ended else ''} |")
             totals[name] += len(theirs)
+            found += len(theirs)
+            errors += [name] * ended
             if options.losses and ended:
                 print(f"{path.name}: {name}: {message[-1] if message else 'a signal'}", file=sys.stderr)
         totals["ours"] += len(ours)
         agreeing += agree
         if options.losses:
             print(*(f"{path.name}: {loss}" for loss in losses), sep="\n", end="\n" * bool(losses), file=sys.stderr)
-        if options.all or not agree:
+        if not found and not agree and not options.all:
+            empty.update(["files", *errors], ours=len(losses))
+        elif options.all or not agree:
             ours_cell = f"{len(ours)}{' !' if failed else ''}" + (f", {len(losses)} lost" if losses else "")
             print(f"| {path.name} | {ours_cell} |{''.join(cells)} {unseen} |")
+    if empty:
+        print(f"| {empty['files']} without a record | 0, {empty['ours']} lost |{''.join(f' 0, {empty[name]} ! |' for name in peers)} 0 |")
     sums = "".join(f" {totals[name]} |" for name in peers)
     print(f"| all {len(files)} files, {agreeing} alike | {totals['ours']} |{sums} |")
 

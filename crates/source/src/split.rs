@@ -21,9 +21,9 @@ pub struct Split {
     /// Its place among the splits of its input.
     pub index: u32,
     /// Parquet: row groups. JSON lines: bytes of the file, where a line belongs to the range it begins in. ZIP: members,
-    /// as counted in the archive's directory. WARC and WET with a gzip
-    /// member for each record: bytes of the file, where a member belongs to the range it begins in. Text and other
-    /// compressed files and books: all bytes of the file.
+    /// as counted in the archive's directory. WARC and WET, plain or with a
+    /// gzip member or zstd frame for each record: bytes of the file, where a record belongs to the range it begins in.
+    /// Text and other compressed files and books: all bytes of the file.
     pub range: Range<u64>,
     /// How much of the file has to be read, for progress.
     pub bytes: u64,

@@ -3,7 +3,7 @@
 //!
 //! Records follow one another, so a wrong length or a lost byte would cost all that comes behind. A record is therefore
 //! believed only if it ends as a record ends; where it does not, reading goes on at the next line that begins one (in a
-//! broken gzip member: at the next member), and what lies between is one fault.
+//! broken gzip member or zstd frame: at the next one), and what lies between is one fault.
 
 use std::{borrow::Cow, sync::Arc};
 
