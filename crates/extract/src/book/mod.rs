@@ -5,12 +5,18 @@
 //! columns, these paragraphs, whichever engine found them.
 
 /// Rises when a book would be read differently: it is part of the fingerprint of what is built from books.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
+#[cfg(feature = "ocr")]
+mod apostrophes;
+#[cfg(feature = "ocr")]
+mod bullets;
 mod cache;
 mod doses;
 mod epub;
 mod furniture;
+#[cfg(feature = "ocr")]
+mod ink;
 mod page_kind;
 mod paragraphs;
 #[cfg(feature = "pdf")]

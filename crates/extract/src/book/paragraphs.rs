@@ -178,6 +178,24 @@ fn is_like(left: f32, right: f32) -> bool {
     (left - right).abs() <= 0.12 * left.max(right)
 }
 
+/// How far first lines stand to the right, in heights of the text.
+const INDENTATION: std::ops::Range<f32> = 0.6..6.0;
+/// Lines that begin so near to each other begin at the same place.
+const SAME_LEFT: f32 = 0.3;
+
+/// Where most of the lines that are asked for begin; of several places with as many, the first.
+fn most_frequent_left(lines: &[Line], size: f32, is_asked: impl Fn(&Line) -> bool) -> Option<f32> {
+    let mut best = (0, None);
+    for line in lines.iter().filter(|line| is_asked(line)) {
+        let near = |other: &&Line| (other.area.left - line.area.left).abs() < SAME_LEFT * size;
+        let near = lines.iter().filter(near).count();
+        if near > best.0 {
+            best = (near, Some(line.area.left));
+        }
+    }
+    best.1
+}
+
 /// Where the lines of a column begin and end.
 struct Edges {
     left: f32,
@@ -196,16 +214,24 @@ impl Edges {
             count if count >= 8 => rights[count - 1 - count / 12],
             count => rights[count - 1],
         };
-        // Most lines begin at the same place; that is the edge, whether the first lines or all others are indented.
-        let mut best = (0, 0.0);
-        for line in &column.lines {
-            let near = column.lines.iter().filter(|other| (other.area.left - line.area.left).abs() < 0.3 * size);
-            let near = near.count();
-            if near > best.0 {
-                best = (near, line.area.left);
+        let most = most_frequent_left(&column.lines, size, |_| true).unwrap_or(0.0);
+        let mut edges = Edges { left: most, right, slack: 0.35 * size };
+        // Most lines begin at the same place. Where paragraphs are shorter than two lines, that is the place of first
+        // lines, and the edge is further left: there lines go on that had no room, while a heading or a point of a list
+        // that stands out begins after a line that had.
+        let hanging = |line: &Line| edges.hangs(line, size) && line.area.left > most - INDENTATION.end * size;
+        if let Some(left) = most_frequent_left(&column.lines, size, hanging) {
+            let pairs = column.lines.windows(2).filter(|pair| (pair[1].area.left - left).abs() < SAME_LEFT * size);
+            let (mut all, mut go_on) = (0, 0);
+            for pair in pairs {
+                all += 1;
+                go_on += usize::from(!edges.leaves_room(&pair[0], &pair[1]));
+            }
+            if go_on * 2 > all {
+                edges.left = left;
             }
         }
-        Edges { left: best.1, right, slack: 0.35 * size }
+        edges
     }
 
     /// Whether the first word of `next` would have fitted into `line`.
@@ -216,11 +242,18 @@ impl Edges {
     }
 
     fn is_indented(&self, line: &Line, size: f32) -> bool {
-        line.area.left > self.left + 0.6 * size && line.area.left < self.left + 6.0 * size
+        let by = (line.area.left - self.left) / size;
+        INDENTATION.contains(&by)
+    }
+
+    /// Whether as little as its first character would have fitted into `line`: enough to tell where indentation says
+    /// that a paragraph begins.
+    fn leaves_a_little(&self, line: &Line, next: &Line) -> bool {
+        line.area.right + 1.3 * next.first_width < self.right
     }
 
     fn hangs(&self, line: &Line, size: f32) -> bool {
-        line.area.left < self.left - 0.6 * size
+        line.area.left < self.left - INDENTATION.start * size
     }
 }
 
@@ -351,6 +384,9 @@ fn breaks(above: &Line, line: &Line, edges: &Edges, role_above: Role, role: Role
     if edges.hangs(line, size) || (edges.is_indented(line, size) && !edges.is_indented(above, size)) {
         return true;
     }
+    if manner.indented && edges.is_indented(line, size) && edges.leaves_a_little(above, line) {
+        return true;
+    }
     edges.leaves_room(above, line)
 }
 
@@ -427,5 +463,76 @@ impl Piece {
         };
         let confidence = self.confidence / self.chars.max(1.0);
         Paragraph { text, role: self.role, continues: self.continues, confidence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::shape::Area;
+
+    /// Lines of ten point text on a page of 400 points, each with the place where it begins; ideographs are ten points wide,
+    /// others five.
+    fn read(lines: &[(f32, &str)]) -> Vec<String> {
+        let width = |it: char| if is_unspaced(it) { 10.0 } else { 5.0 };
+        let lines = lines.iter().enumerate().map(|(row, (left, text))| {
+            let top = 100.0 + 14.0 * row as f32;
+            let first = match text.chars().next() {
+                Some(first) if is_unspaced(first) => 10.0,
+                _ => text.split(' ').next().unwrap_or_default().chars().map(width).sum(),
+            };
+            let right = left + text.chars().map(width).sum::<f32>();
+            Line {
+                text: (*text).to_owned(),
+                area: Area { left: *left, top, right, bottom: top + 10.0 },
+                size: 10.0,
+                first_width: first,
+                bold: false,
+                confidence: 1.0,
+                doubted_numbers: 0,
+            }
+        });
+        let shape = Shape { width: 400.0, height: 600.0, columns: vec![Column { lines: lines.collect() }] };
+        let manner = Manner::of(std::iter::once(&shape));
+        let found = paragraphs(&shape, &[], &manner, &Vocabulary::default(), &mut None);
+        found.into_iter().map(|paragraph| paragraph.text).collect()
+    }
+
+    #[test]
+    fn where_most_lines_are_first_lines_those_further_left_go_on() {
+        let full = "心".repeat(20);
+        let indented = "肺".repeat(19);
+        let lines = [
+            (60.0, "疹原"),
+            (60.0, "阳部多而阴"),
+            (60.0, &indented),
+            (50.0, &full),
+            (50.0, "而逐渐缓解。"),
+            (60.0, "血压有什么表现？"),
+            (60.0, "高血压有什么表现？"),
+            (60.0, &indented),
+            (50.0, "互相配合。"),
+            (60.0, "肝病都可以吃药。"),
+        ];
+        let whole = format!("{indented}{full}而逐渐缓解。");
+        let last = format!("{indented}互相配合。");
+        let expected =
+            ["疹原", "阳部多而阴", &whole, "血压有什么表现？", "高血压有什么表现？", &last, "肝病都可以吃药。"];
+        assert_eq!(read(&lines), expected);
+    }
+
+    #[test]
+    fn points_of_a_list_stand_out_to_the_left_of_their_lines() {
+        let lines = [
+            (50.0, "one begins here and is as wide as the column"),
+            (60.0, "and goes on here, up to the same right edge"),
+            (60.0, "and ends."),
+            (50.0, "two begins here and is as wide as the column"),
+            (60.0, "and goes on here, up to the same right edge"),
+            (60.0, "and ends as well."),
+        ];
+        let read = read(&lines);
+        assert_eq!(read.len(), 2, "{read:?}");
+        assert!(read[1].starts_with("two begins") && read[1].ends_with("as well."), "{read:?}");
     }
 }

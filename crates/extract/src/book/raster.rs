@@ -27,8 +27,12 @@ pub struct Prepared {
     pub height: f32,
 }
 
-/// Part of the page that a sample is, from its top.
-const SAMPLE: (f32, f32) = (0.42, 0.56);
+/// Where a sample may begin, in shares of the page's height, and how high it is: the middle first, since pages begin and end
+/// with what is not typical of them.
+const SAMPLES: [f32; 6] = [0.42, 0.28, 0.56, 0.14, 0.70, 0.02];
+const SAMPLE_HEIGHT: f32 = 0.14;
+/// A sample has this share of the text of the fullest one, at least.
+const SAMPLE_FILLED: f32 = 0.5;
 
 /// Sides and memory of an image that is decoded.
 const MAX_SIDE: u32 = 20_000;
@@ -93,9 +97,28 @@ impl Raster {
         let row = |share: f32| (page.height as f32 * share) as usize;
         let (raster, top) = match extent {
             Extent::Page => (page, 0),
-            Extent::Sample => (page.rows(row(SAMPLE.0), row(SAMPLE.1)), row(SAMPLE.0)),
+            Extent::Sample => {
+                let from = page.sample_top();
+                (page.rows(row(from), row(from + SAMPLE_HEIGHT)), row(from))
+            }
         };
         Prepared { raster, top, width, height }
+    }
+
+    /// Where the page's sample begins, in shares of its height: the first place that has its share of the text.
+    fn sample_top(&self) -> f32 {
+        let threshold = self.threshold();
+        let edges = |row: usize| {
+            let row = &self.grey[row * self.width..(row + 1) * self.width];
+            row.windows(2).filter(|pair| (pair[0] <= threshold) != (pair[1] <= threshold)).count()
+        };
+        // Text goes from light to dark and back often; a picture may be dark and does not.
+        let text = SAMPLES.map(|from| {
+            let row = |share: f32| (self.height as f32 * share) as usize;
+            (row(from)..row(from + SAMPLE_HEIGHT).min(self.height)).step_by(2).map(edges).sum::<usize>() as f32
+        });
+        let most = text.iter().copied().fold(0.0, f32::max);
+        SAMPLES.into_iter().zip(text).find(|(_, text)| *text >= SAMPLE_FILLED * most).map_or(SAMPLES[0], |it| it.0)
     }
 
     /// Rows `top..bottom`.
@@ -310,6 +333,17 @@ mod tests {
             let left = bars(angle).straightened().slope();
             assert!(left.abs() <= 0.15, "{angle}: {left} is left");
         }
+    }
+
+    #[test]
+    fn the_sample_of_a_short_page_is_where_its_text_is() {
+        let mut page = bars(0.0);
+        assert_eq!(page.sample_top(), SAMPLES[0]);
+        let (width, from) = (page.width, page.height * 2 / 5);
+        page.grey[from * width..].fill(240);
+        assert_eq!(page.sample_top(), 0.28, "the first of the places above");
+        page.grey[from * width..].fill(10);
+        assert_eq!(page.sample_top(), 0.28, "a black picture is no text");
     }
 
     #[test]

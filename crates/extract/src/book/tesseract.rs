@@ -9,6 +9,8 @@ use document::FaultKind;
 use tesseract::plumbing::TessBaseApi;
 
 use super::{
+    apostrophes::apostrophes,
+    bullets::bullet,
     protocol::Extent,
     raster::{Prepared, Raster},
     reading_order,
@@ -86,7 +88,7 @@ impl Tesseract {
         api.set_source_resolution(raster.dpi.round().clamp(70.0, 600.0) as i32);
         api.recognize().map_err(|_| failed("read"))?;
         let table = api.get_tsv_text(0).map_err(|_| failed("write out"))?;
-        Ok(words(&table.as_ref().to_string_lossy(), raster.points(), top as f32))
+        Ok(words(&table.as_ref().to_string_lossy(), raster, top))
     }
 }
 
@@ -100,33 +102,66 @@ fn c_string(text: &str) -> Result<CString, Trouble> {
     CString::new(text).map_err(|_| Trouble::machine(format!("{text:?} cannot be handed to Tesseract")))
 }
 
-/// The words of Tesseract's table. The area of each is as high as its line, so that lines can be told.
-fn words(table: &str, points: f32, top: f32) -> Vec<Word> {
+/// A row of Tesseract's table: a word with its pixels in the image.
+struct Row<'t> {
+    text: &'t str,
+    place: [usize; 4],
+    confidence: f32,
+}
+
+/// The words of Tesseract's table. `top` is where the image begins on its page, in pixels.
+fn words(table: &str, raster: &Raster, top: usize) -> Vec<Word> {
+    let threshold = raster.threshold();
     let mut words = Vec::new();
-    let mut line = Area::default();
+    let mut line: (Option<[usize; 4]>, Vec<Row<'_>>) = (None, Vec::new());
     for row in table.lines() {
         let cells: Vec<&str> = row.splitn(12, '\t').collect();
         let [level, _, _, _, _, _, left, row_top, width, height, confidence, text] = cells[..] else { continue };
-        let number = |cell: &str| cell.parse::<f32>().unwrap_or(0.0);
-        let (left, row_top, width, height) = (number(left), number(row_top) + top, number(width), number(height));
-        let area = Area {
-            left: left * points,
-            top: row_top * points,
-            right: (left + width) * points,
-            bottom: (row_top + height) * points,
-        };
+        let number = |cell: &str| cell.parse::<usize>().unwrap_or(0);
+        let (left, row_top) = (number(left), number(row_top));
+        let place = [left, row_top, left + number(width), row_top + number(height)];
         match level {
-            "4" => line = area,
-            "5" if !text.trim().is_empty() => words.push(Word {
-                text: text.trim().to_owned(),
-                area: Area { top: line.top, bottom: line.bottom, ..area },
-                size: line.height(),
-                bold: false,
-                confidence: (number(confidence) / 100.0).clamp(0.0, 1.0),
-                blank_before: true,
-            }),
+            "4" => {
+                close(&mut line, raster, threshold, top, &mut words);
+                line.0 = Some(place);
+            }
+            "5" if !text.trim().is_empty() => {
+                let confidence = confidence.parse::<f32>().unwrap_or(0.0);
+                line.1.push(Row { text: text.trim(), place, confidence: (confidence / 100.0).clamp(0.0, 1.0) });
+            }
             _ => {}
         }
     }
+    close(&mut line, raster, threshold, top, &mut words);
     words
+}
+
+/// Adds the words of a line. The area of each is as high as the line, so that lines can be told.
+fn close(
+    line: &mut (Option<[usize; 4]>, Vec<Row<'_>>),
+    raster: &Raster,
+    threshold: u8,
+    top: usize,
+    words: &mut Vec<Word>,
+) {
+    let (Some([_, line_top, _, line_bottom]), rows) = (line.0.take(), std::mem::take(&mut line.1)) else { return };
+    // A third of the words, at least, has no letter that goes below the line.
+    let mut bottoms: Vec<usize> = rows.iter().map(|row| row.place[3]).filter(|it| *it > line_top).collect();
+    bottoms.sort_unstable();
+    let base = bottoms.get(bottoms.len() / 3).copied().unwrap_or(line_bottom);
+    let points = raster.points();
+    for Row { text, place, confidence } in rows {
+        let height = line_bottom - line_top;
+        let mark = bullet(raster, text, place, base, height, threshold).map(str::to_owned);
+        let mark = mark.or_else(|| apostrophes(raster, text, place, base, height, threshold));
+        let length = |pixels: usize| pixels as f32 * points;
+        let area = Area {
+            left: length(place[0]),
+            top: length(line_top + top),
+            right: length(place[2]),
+            bottom: length(line_bottom + top),
+        };
+        let text = mark.unwrap_or_else(|| text.to_owned());
+        words.push(Word { text, area, size: area.height(), bold: false, confidence, blank_before: true });
+    }
 }

@@ -105,12 +105,16 @@ fn serve_pdf(
         Err(trouble) => return refuse(trouble, questions, answers),
     };
     answer(answers, &opened)?;
+    // PDFium forgets a font when no open page uses it: with the page before kept open, each font is loaded once.
+    let mut before = None;
     while let Some(request) = next(questions)? {
         let reply = match &request {
             Request::Open { .. } => return Ok(Some(request)),
-            Request::Text { page } => pdf::page(&document, *page)
-                .and_then(|page| pdf::text(&page))
-                .map(|(shape, signs)| Reply::Text { shape, signs }),
+            Request::Text { page } => pdf::page(&document, *page).and_then(|page| {
+                let text = pdf::text(&page);
+                drop(before.replace(page));
+                text.map(|(shape, signs)| Reply::Text { shape, signs })
+            }),
             Request::Recognise { page, extent, .. } => pdf::page(&document, *page)
                 .and_then(|page| pdf::render(&page, pdf::resolution(&page)))
                 .and_then(|raster| engines.recognise(raster, &request, *extent)),
