@@ -11,7 +11,9 @@ use super::{
 const STRAIGHT: char = '\'';
 const CURLY: char = '’';
 /// How far the upper half stands to the right of the lower one, in heights of the mark, from which on it leans. Measured
-/// on four families at 25 to 40 pixels, sharp and blurred: straight ones reach .06, most typographic ones .10 to .25.
+/// on glyphs of 25 to 40 pixels, sharp and blurred: upright straight ones reach .06 in sans and DejaVu's serif, .10 at most;
+/// typographic ones have .10 to .25 there on average. Those of Noto Serif hardly lean when they are blurred and stay
+/// straight; straight ones in italics lean and become typographic.
 const LEANS: f64 = 0.075;
 /// Part of the line's height above the base line in which the mark ends, and the highest and widest it may be.
 const ENDS_ABOVE: f32 = 0.3;
