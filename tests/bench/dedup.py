@@ -19,9 +19,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def bytes_below(folder):
+def bytes_below(folder, without=None):
+    """Bytes of the files below a folder, but for those in folders called `without`."""
     total = 0
-    for root, _, names in os.walk(folder):
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != without]
         for name in names:
             try:
                 total += os.stat(os.path.join(root, name)).st_size

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+from dedup import bytes_below
+
 BANDS, ROWS, WORDS = 14, 8, 5
 
 
@@ -100,18 +102,6 @@ def resident(process):
     return total * 1024
 
 
-def scratch_bytes(folder):
-    total = 0
-    for root, _, names in os.walk(folder):
-        if "survivors" not in root:
-            for name in names:
-                try:
-                    total += os.stat(os.path.join(root, name)).st_size
-                except OSError:
-                    pass
-    return total
-
-
 def measure(command, scratch):
     """CPU seconds, peak memory and peak scratch in bytes; nothing, if the command failed."""
     def used():
@@ -123,7 +113,7 @@ def measure(command, scratch):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
         memory = disk = 0
         while process.poll() is None:
-            memory, disk = max(memory, resident(process.pid)), max(disk, scratch_bytes(scratch))
+            memory, disk = max(memory, resident(process.pid)), max(disk, bytes_below(scratch, without="survivors"))
             time.sleep(0.05)
         if process.returncode:
             messages.seek(0)

@@ -40,7 +40,12 @@ pub(crate) fn retry_after(value: &str, now_secs: u64) -> Option<u64> {
     let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
     let era_day = shifted % 400 * 365 + shifted % 400 / 4 - shifted % 400 / 100 + of_year;
     let days = (shifted / 400 * 146_097 + era_day).checked_sub(719_468)?;
-    let secs = days * 86_400 + number(hour)? * 3600 + number(minute)? * 60 + number(second)?;
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    // A minute may have a leap second.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let secs = days * 86_400 + hour * 3600 + minute * 60 + second;
     Some(secs.saturating_sub(now_secs))
 }
 
@@ -62,5 +67,6 @@ mod tests {
         assert_eq!(retry_after("Tue, 29 Feb 2000 00:01:00 GMT", 951_782_400), Some(60));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", 951_782_400), Some(0));
         assert_eq!(retry_after("soon", 5), None);
+        assert_eq!(retry_after("Tue, 29 Feb 2000 18446744073709551615:00:00 GMT", 5), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dedup::{Comparer, Guard, Settings, Shingle, Signature, Signer, Templates, UrlRule};
+use dedup::{Comparer, Settings, Shingle, Signature, Signer};
 use document::Digest;
 use filter::Language;
 
@@ -34,25 +34,6 @@ const MAX_REPEATED: f64 = 0.05;
 /// Accepted documents of which more than this share state another language.
 const MAX_OTHER_LANGUAGE: f64 = 0.02;
 
-/// When two texts are the same, as in a build.
-fn same_text() -> Settings {
-    Settings {
-        bands: 14,
-        rows: 5,
-        shingle_words: 5,
-        shingle_chars: 5,
-        min_similarity: 0.7,
-        templates: Templates::default(),
-        exact: true,
-        url: UrlRule::default(),
-        near: true,
-        prefer: Vec::new(),
-        licences: Vec::new(),
-        boilerplate: None,
-        guard: Guard::default(),
-    }
-}
-
 /// Everything that is wrong with the labels of a language.
 pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -77,7 +58,7 @@ pub fn check_labels(language: &Language, checked: &CheckedLabels<'_>) -> Vec<Fin
             );
         }
     }
-    let settings = same_text();
+    let settings = Settings::default();
     let mut signer = Signer::new(&settings);
     let mut sign = |documents: &[Labelled]| -> Vec<Signature> {
         documents.iter().map(|document| signer.sign(&document.text, shingle(&document.text, &settings))).collect()

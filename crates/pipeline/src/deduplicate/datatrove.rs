@@ -33,11 +33,8 @@ impl Run<'_> {
         files: &[FileRecord],
     ) -> Result<(), Error> {
         // Files of which nothing stays have no survivors file, and no rank.
-        let rank = |number: usize| {
-            let name = format!("survivors/{}", self.files[number].name);
-            let survivors = files.iter().filter(|file| file.path.starts_with("survivors/"));
-            survivors.map(|file| &file.path).position(|path| *path == name)
-        };
+        let survivors: Vec<&str> = files.iter().filter_map(|file| file.path.strip_prefix("survivors/")).collect();
+        let rank = |number: usize| survivors.binary_search(&self.files[number].name.as_str()).ok();
         let bytes = self.files.iter().map(|file| file.input.bytes).sum();
         self.step("sign for datatrove", bytes, ranges, &|number, range| match rank(number) {
             Some(rank) => self.sign_file(folder, rank, number, range.start, gone),
