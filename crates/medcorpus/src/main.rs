@@ -67,6 +67,15 @@ fn build(arguments: &BuildArguments) -> Result<Exit, Failure> {
     } else {
         print(&tables::composition(&audit, &configuration.expectations))?;
         print(&tables::outcomes(&audit))?;
+        let cut: document::Tally = summary.manifest.boilerplate.iter().map(|record| record.size).sum();
+        if cut.documents > 0 {
+            print(&format!(
+                "{} bytes of paragraphs that recur on a site were cut out of {} documents; {} lists them\n",
+                cut.bytes,
+                cut.documents,
+                out.join("boilerplate").display()
+            ))?;
+        }
         let run = format!("{} of {} tasks run, the others were done", summary.tasks_run, summary.tasks);
         print(&format!("{run}; the corpus is in {}\n", out.join("corpus").display()))?;
     }

@@ -10,20 +10,28 @@ struct Member {
     value: Range<usize>,
 }
 
+impl Member {
+    /// Whether this is its name as it is read: a `t` may be written `\u0074`.
+    fn is_called(&self, line: &str, name: &str) -> bool {
+        let written = &line[self.name.clone()];
+        let read = || serde_json::from_str::<String>(&line[self.name.start - 1..=self.name.end]);
+        written == name || written.contains('\\') && read().is_ok_and(|read| read == name)
+    }
+}
+
 /// The line of a record with another text, and without the member `without`, if it has one. `edit` is given the text. All
 /// other bytes stay. Nothing, if the line is no object with a text in a member of a usual name, or `edit` gives nothing.
 pub fn with_text(line: &str, without: &str, edit: impl FnOnce(&str) -> Option<String>) -> Option<String> {
     let mut members = members(line)?;
     let fields = Fields::default();
     let named = |name: &str| {
-        let is_it =
-            |member: &&Member| &line[member.name.clone()] == name && line[member.value.clone()].starts_with('"');
+        let is_it = |member: &&Member| member.is_called(line, name) && line[member.value.clone()].starts_with('"');
         members.iter().find(is_it)
     };
     let text = fields.candidates(Role::Text).into_iter().find_map(named)?.value.clone();
     let old: String = serde_json::from_str(&line[text.clone()]).ok()?;
     let new = serde_json::to_string(&edit(&old)?).ok()?;
-    members.retain(|member| &line[member.name.clone()] != without);
+    members.retain(|member| !member.is_called(line, without));
     let mut edited = String::with_capacity(line.len());
     for (number, member) in members.iter().enumerate() {
         edited.push(if number == 0 { '{' } else { ',' });
@@ -116,6 +124,8 @@ mod tests {
             with_text(r#"{"text":null,"content":"a"}"#, "", |_| Some("b".into())).unwrap(),
             r#"{"text":null,"content":"b"}"#
         );
+        let escaped = with_text(r#"{"t\u0065xt":"a"}"#, "", |_| Some("b".into()));
+        assert_eq!(escaped.as_deref(), Some(r#"{"t\u0065xt":"b"}"#));
         for line in ["{}", "[1]", r#"{"a":{"text":"b"}}"#, r#"{"text":1}"#] {
             assert_eq!(with_text(line, "", |_| Some(String::new())), None, "{line}");
         }

@@ -111,17 +111,21 @@ fn without_cuts(
     let wrong = |message: String| ArrowError::InvalidArgumentError(message);
     let place = batch.schema().index_of(&cut.column)?;
     let column = batch.column(place);
+    // Where nothing is cut out now, what was cut out earlier still holds.
+    let earlier = batch.column_by_name(CUT).and_then(|column| column.as_string_opt::<i32>());
+    let mut earlier = earlier.into_iter().flatten();
     let mut texts = Vec::with_capacity(column.len());
     let mut edit = |text: Option<&str>| {
         let row = rows.next().unwrap_or_default();
+        let earlier = earlier.next().flatten();
         let Some(text) = text else {
-            cuts.append_null();
+            cuts.append_option(earlier);
             texts.push(None);
             return Ok(());
         };
         let (text, went) = match (cut.cut)(row, text).map_err(wrong)? {
             Some((rest, went)) => (rest, Some(went)),
-            None => (text.to_owned(), None),
+            None => (text.to_owned(), earlier.map(str::to_owned)),
         };
         cuts.append_option(went);
         texts.push(Some(text));

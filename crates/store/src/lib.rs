@@ -27,8 +27,8 @@ pub use lock::FolderLock;
 pub use manifest::{Composition, CutRecord, Finding, InputRecord, Manifest, SourceRecord};
 pub use rows::Rows;
 pub use schema::{
-    BAND_COLUMNS, CUT, DocumentName, DuplicateRow, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates, floats,
-    push_boilerplate, push_cut, push_document, push_duplicate, push_duplicate_as_rejected, push_fault, push_refused,
-    push_rejected, push_signature, sizes, sizes_after_cut, strings, text_form,
+    BAND_COLUMNS, CLUSTER_SIZE, CUT, DocumentName, DuplicateRow, SIZE_COLUMNS, SignatureRow, Table, bands, duplicates,
+    floats, push_boilerplate, push_cut, push_document, push_duplicate, push_duplicate_as_rejected, push_fault,
+    push_refused, push_rejected, push_signature, sizes, sizes_after_cut, strings, text_form,
 };
 pub use table::{Copied, TableReader, TableWriter, copy_rows};

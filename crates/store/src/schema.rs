@@ -507,7 +507,7 @@ pub fn duplicates(batch: &RecordBatch) -> Result<Vec<DuplicateRow>, String> {
 }
 
 /// The name of the column with the size of a document's cluster.
-pub(crate) const CLUSTER_SIZE: &str = "minhash_cluster_size";
+pub const CLUSTER_SIZE: &str = "minhash_cluster_size";
 
 /// The name of the column that says what was cut out of a text.
 pub const CUT: &str = "boilerplate_cut";

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use dedup::{Cut, Removal};
+use dedup::Removal;
 use memchr::memmem;
 use source::Format;
-use store::{CUT, Copied, LinesWriter, TextCut};
+use store::{CLUSTER_SIZE, CUT, Copied, LinesWriter, TextCut};
 
 use super::Run;
-use crate::{Error, by_document::ByDocument, matching::Bits};
+use crate::{Error, by_document::ByDocument, cuts, matching::Bits};
 
 impl Run<'_> {
     /// Copies the rows of one file that stay. A parquet file of which none stays has no copy: it may be one that cannot be
@@ -65,59 +65,53 @@ impl<'a> CutOf<'a> {
         CutOf { cuts: gone.cuts, bytes: Vec::new() }
     }
 
-    /// The text of a document without what is cut out of it.
-    pub fn text<'t>(&mut self, document: u32, text: &'t str) -> Result<Cow<'t, str>, Error> {
-        let path = self.cuts.map(|cuts| cuts.path().to_owned()).unwrap_or_default();
-        let cut = self.apply(document, text).map_err(|message| store::Error::Format { path, message })?;
-        Ok(cut.map_or(Cow::Borrowed(text), |(rest, _)| Cow::Owned(rest)))
+    /// What is cut out of the text of a document, as `Cut` writes it, if anything is.
+    fn cut(&mut self, document: u32) -> Result<Option<String>, Error> {
+        match self.cuts {
+            Some(cuts) if cuts.get(document, &mut self.bytes)? => {
+                Ok(Some(String::from_utf8_lossy(&self.bytes).into_owned()))
+            }
+            _ => Ok(None),
+        }
     }
 
-    /// The text of a document without what is cut out of it, and what that is, if there is any.
+    /// The text of a document without what is cut out of it.
+    pub fn text<'t>(&mut self, document: u32, text: &'t str) -> Result<Cow<'t, str>, Error> {
+        let Some(cut) = self.cut(document)? else { return Ok(Cow::Borrowed(text)) };
+        let path = || self.cuts.map(|cuts| cuts.path().to_owned()).unwrap_or_default();
+        let rest = cuts::apply(text, &cut).map_err(|message| store::Error::Format { path: path(), message })?;
+        Ok(Cow::Owned(rest))
+    }
+
+    /// The same with what is cut out, if anything is.
     fn apply(&mut self, document: u32, text: &str) -> Result<Option<(String, String)>, String> {
-        let Some(cuts) = self.cuts else { return Ok(None) };
-        if !cuts.get(document, &mut self.bytes).map_err(|error| error.to_string())? {
-            return Ok(None);
-        }
-        let changed = || "a text is another than before; was the file changed while it was read?".to_owned();
-        let cut = String::from_utf8_lossy(&self.bytes).into_owned();
-        let rest = cut.parse::<Cut>()?.apply(text).ok_or_else(changed)?;
-        Ok(Some((rest, cut)))
+        let Some(cut) = self.cut(document).map_err(|error| error.to_string())? else { return Ok(None) };
+        Ok(Some((cuts::apply(text, &cut)?, cut)))
     }
 
     /// Writes a line, with what was cut out of its text and the size of the document's cluster as its last fields.
-    fn write_line(
-        &mut self,
-        lines: &mut LinesWriter,
-        document: u32,
-        line: &[u8],
-        size: u64,
-    ) -> Result<(), store::Error> {
-        let line = line.trim_ascii_end();
-        let mut went = Ok(None);
-        let edited = self.cuts.and_then(|_| {
-            source::with_text(std::str::from_utf8(line).ok()?, CUT, |text| {
-                went = self.apply(document, text);
-                let (rest, cut) = went.as_mut().ok()?.as_mut()?;
-                *cut = format!(",\"{CUT}\":\"{cut}\"");
-                Some(std::mem::take(rest))
-            })
-        });
-        let message = |message| store::Error::Format { path: lines.path().to_owned(), message };
-        let went = went.map_err(message)?.map(|(_, cut)| cut).unwrap_or_default();
-        let line = edited.as_deref().map_or(line, str::as_bytes);
+    fn write_line(&mut self, lines: &mut LinesWriter, document: u32, line: &[u8], size: u64) -> Result<(), Error> {
+        let mut line = Cow::Borrowed(line.trim_ascii_end());
+        let mut went = String::new();
+        if let Some(cut) = self.cut(document)? {
+            let mut message = "the text of a line is not found where it was read".to_owned();
+            let rest = |text: &str| cuts::apply(text, &cut).map_err(|wrong| message = wrong).ok();
+            let edited = std::str::from_utf8(&line).ok().and_then(|line| source::with_text(line, CUT, rest));
+            let edited = edited.ok_or_else(|| store::Error::Format { path: lines.path().to_owned(), message })?;
+            line = Cow::Owned(edited.into_bytes());
+            went = format!(",\"{CUT}\":\"{cut}\"");
+        }
         match line.strip_suffix(b"}") {
             // A size that it has already is kept: it counts what others have removed.
-            Some(open) if memmem::find(line, CLUSTER_SIZE.as_bytes()).is_none() => {
-                lines.write(&[open, went.as_bytes(), format!(",\"{CLUSTER_SIZE}\":{size}}}").as_bytes()])
+            Some(open) if memmem::find(&line, CLUSTER_SIZE.as_bytes()).is_none() => {
+                lines.write(&[open, went.as_bytes(), format!(",\"{CLUSTER_SIZE}\":{size}}}").as_bytes()])?;
             }
-            Some(open) => lines.write(&[open, went.as_bytes(), b"}"]),
-            None => lines.write(&[line]),
+            Some(open) => lines.write(&[open, went.as_bytes(), b"}"])?,
+            None => lines.write(&[&line])?,
         }
+        Ok(())
     }
 }
-
-/// The field that says for how many documents one stands, as FineWeb-2 has it.
-const CLUSTER_SIZE: &str = "minhash_cluster_size";
 
 /// What does not stay, and for how many documents each kept one stands where that is more than one.
 pub(super) struct Gone<'a> {
