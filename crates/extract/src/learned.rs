@@ -91,7 +91,7 @@ impl Forest {
 pub(crate) fn select(dom: &Dom, measures: &Measures, seen: &Seen, rows: &[[f32; COUNT]]) -> Option<Selection> {
     let forest = Forest::shipped();
     let sizes: Vec<f64> = measures.blocks.iter().map(|block| f64::from(block.size.text)).collect();
-    let likely: Vec<f64> = rows.iter().map(|row| 1.0 / (1.0 + (-forest.judge(row)).exp())).collect();
+    let likely: Vec<f64> = rows.iter().map(|row| rounded(1.0 / (1.0 + (-forest.judge(row)).exp()))).collect();
     let least = threshold(&likely, &sizes);
     let mut dropped = measures.silent.clone();
     if likely.iter().all(|it| *it < least) {
@@ -110,6 +110,11 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, seen: &Seen, rows: &[[f32; 
         }
     }
     Some(Selection { roots: vec![0], dropped })
+}
+
+/// Machines may differ in the last bit of an exponential, and must not differ in what they keep.
+fn rounded(probability: f64) -> f64 {
+    (probability * f64::from(1 << 20)).round() / f64::from(1 << 20)
 }
 
 /// Which nodes stand in a table of values: one with headings of rows or columns, hardly any links, and no table inside.
