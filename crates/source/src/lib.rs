@@ -57,6 +57,7 @@ mod stated_language;
 mod text_file;
 mod url_pattern;
 mod warc;
+mod warc_record;
 mod written_time;
 mod zstd_frames;
 

@@ -5,7 +5,7 @@
 //! believed only if it ends as a record ends; where it does not, reading goes on at the next line that begins one (in a
 //! broken gzip member or zstd frame: at the next one), and what lies between is one fault.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use document::{Container, Document, Fault, FaultKind, Place};
 use memchr::memmem;
@@ -13,11 +13,14 @@ use memchr::memmem;
 use crate::{
     Error, Format, Input, Split,
     decompress::{START, Trouble, Window},
-    fields::Record,
-    http::{Broken, Response},
+    http::Broken,
     json_lines::whole_file,
     split::{self, Visit},
-    stated_language, text_file,
+    text_file,
+    warc_record::{
+        Header, MARK_LENGTH, MARKS, MAX_HEADER, Page, RecordKind, arc_header, begins_record, damaged, is_arc,
+        warc_header,
+    },
 };
 
 /// A page as a web server sent it.
@@ -47,15 +50,7 @@ pub struct PageText {
 /// Makes text of a page.
 pub type ToText<'t> = &'t mut dyn FnMut(&WebPage<'_>) -> Result<PageText, String>;
 
-/// How a record begins: the versions of the standard, and those of its drafts (0.17, 0.18), which have the same fields.
-const MARKS: [&[u8]; 2] = [b"WARC/1.", b"WARC/0."];
-const MARK_LENGTH: usize = MARKS[0].len();
-const ARC_MARK: &[u8] = b"filedesc://";
-
 const WRONG_LENGTH: &str = "the record does not end where its Content-Length says";
-
-/// The longest header. Common Crawl's have about 500 bytes; an address may have thousands.
-const MAX_HEADER: usize = 64 << 10;
 
 /// How much of a compressed file's content is looked at to tell whether it can be split.
 const SAMPLE: u64 = 1 << 20;
@@ -400,215 +395,6 @@ fn place_of(window: &Window, offset: u64, length: u64) -> Place {
         Some((offset, length)) => Place::Record { offset, length },
         None => Place::Bytes { offset, length },
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum RecordKind {
-    Conversion,
-    Response,
-    Resource,
-    #[default]
-    Other,
-}
-
-/// What is used of a record's header.
-#[derive(Default)]
-struct Header {
-    kind: RecordKind,
-    content_length: Option<u64>,
-    content_type: Option<String>,
-    id: Option<String>,
-    url: Option<String>,
-    date: Option<String>,
-    languages: Option<String>,
-}
-
-impl Header {
-    fn parse(bytes: &[u8]) -> Header {
-        let mut header = Header::default();
-        for line in String::from_utf8_lossy(bytes).lines().skip(1) {
-            let Some((name, value)) = line.split_once(':') else { continue };
-            let value = value.trim();
-            let is = |wanted: &str| name.trim().eq_ignore_ascii_case(wanted);
-            if is("warc-type") {
-                header.kind = match value.to_ascii_lowercase().as_str() {
-                    "conversion" => RecordKind::Conversion,
-                    "response" => RecordKind::Response,
-                    "resource" => RecordKind::Resource,
-                    _ => RecordKind::Other,
-                };
-            } else if is("content-length") {
-                header.content_length = value.parse().ok();
-            } else if is("content-type") {
-                header.content_type = Some(value.to_ascii_lowercase());
-            } else if is("warc-record-id") {
-                header.id = Some(value.to_owned());
-            } else if is("warc-target-uri") {
-                // Some writers of WARC 1.0 put the address in angle brackets, as its grammar had it by mistake.
-                header.url = Some(value.trim_matches(['<', '>']).to_owned());
-            } else if is("warc-date") {
-                header.date = Some(value.to_owned());
-            } else if is("warc-identified-content-language") {
-                header.languages = Some(value.to_owned());
-            }
-        }
-        header
-    }
-
-    fn record<'a>(&self, text: Cow<'a, str>) -> Record<'a> {
-        Record {
-            text,
-            id: self.id.clone().map(Cow::Owned),
-            url: self.url.clone().map(Cow::Owned),
-            date: self.date.clone().map(Cow::Owned),
-            language: self
-                .languages
-                .as_deref()
-                .filter(|_| self.kind == RecordKind::Conversion)
-                .and_then(stated_language::only_one),
-            licence: None,
-        }
-    }
-}
-
-/// A record that holds a page with text.
-struct Page<'a> {
-    response: Option<Response<'a>>,
-    media_type: String,
-    charset: Option<&'a str>,
-}
-
-impl<'a> Page<'a> {
-    /// None for images, redirects, errors, robots.txt and whatever else has no main text.
-    fn of(header: &Header, content: &'a [u8]) -> Option<Page<'a>> {
-        let is_web = header.url.as_deref().is_some_and(|url| {
-            url.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("http")) || header.kind == RecordKind::Resource
-        });
-        if !is_web || header.url.as_deref().is_some_and(|url| url.ends_with("/robots.txt")) {
-            return None;
-        }
-        let (response, stated) = match header.kind {
-            RecordKind::Response => {
-                let response = Response::parse(content)?;
-                if response.status != 200 {
-                    return None;
-                }
-                let stated = response.header("content-type");
-                (Some(response), stated)
-            }
-            _ => (None, None),
-        };
-        let resource_type = header.content_type.as_deref().filter(|_| response.is_none());
-        let media_type = stated.or(resource_type).unwrap_or("");
-        let media_type = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        let is_text = matches!(media_type.as_str(), "text/html" | "application/xhtml+xml" | "text/plain" | "");
-        if !is_text {
-            return None;
-        }
-        let charset = stated.and_then(|stated| {
-            let (_, value) = stated
-                .split(';')
-                .skip(1)
-                .filter_map(|it| it.split_once('='))
-                .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-            Some(value.trim().trim_matches(['"', '\'']))
-        });
-        Some(Page { response, media_type, charset })
-    }
-
-    fn body(&self, content: &'a [u8], limit: usize) -> Result<Cow<'a, [u8]>, Broken> {
-        match &self.response {
-            Some(response) => response.body(limit),
-            None => Ok(Cow::Borrowed(content)),
-        }
-    }
-}
-
-/// Whether a record of the file's format begins with these bytes.
-fn begins_record(bytes: &[u8], is_arc: bool) -> bool {
-    match is_arc {
-        true => memchr::memchr(b'\n', bytes).is_some_and(|end| arc_line(&bytes[..end]).is_some()),
-        false => MARKS.iter().any(|mark| bytes.starts_with(mark)),
-    }
-}
-
-/// Whether a file is in the older format; cut ones lack the record about the file.
-fn is_arc(window: &mut Window) -> Result<bool, Error> {
-    window.fill(START).or_else(Trouble::machine)?;
-    let bytes = window.bytes();
-    Ok(bytes.starts_with(ARC_MARK) || !bytes.starts_with(b"WARC/") && begins_record(bytes, true))
-}
-
-fn warc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
-    if !begins_record(window.bytes(), false) {
-        return Err(damaged("no WARC record begins here"));
-    }
-    let length = header_length(window)?;
-    Ok((length, Header::parse(&window.bytes()[..length])))
-}
-
-/// The line that begins a record of an ARC file: address, host, date, media type and, at the end, length.
-fn arc_header(window: &mut Window) -> Result<(usize, Header), Trouble> {
-    loop {
-        let bytes = window.bytes();
-        if let Some(end) = memchr::memchr(b'\n', bytes) {
-            let header = arc_line(&bytes[..end]).ok_or_else(|| damaged("no ARC record begins here"))?;
-            return Ok((end + 1, header));
-        }
-        if bytes.len() > MAX_HEADER {
-            return Err(damaged("the record's header has no end"));
-        }
-        if window.more()? == 0 {
-            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside a record's header".to_owned()));
-        }
-    }
-}
-
-fn arc_line(line: &[u8]) -> Option<Header> {
-    let line = std::str::from_utf8(line).ok()?.trim_end();
-    let words: Vec<&str> = line.split(' ').collect();
-    let (url, length) = (*words.first()?, words.last()?.parse().ok()?);
-    if words.len() < 5 || !url.contains(':') {
-        return None;
-    }
-    // Some addresses hold spaces, so fields are counted from the end: host, date, type, length, or, in the second
-    // version, seven more behind the type.
-    let date = words.iter().rev().find(|it| it.len() == 14 && it.bytes().all(|byte| byte.is_ascii_digit()))?;
-    let date =
-        format!("{}-{}-{}T{}:{}:{}Z", &date[..4], &date[4..6], &date[6..8], &date[8..10], &date[10..12], &date[12..]);
-    let kind = if url.starts_with("http") { RecordKind::Response } else { RecordKind::Other };
-    Some(Header {
-        kind,
-        content_length: Some(length),
-        url: Some(url.to_owned()),
-        date: Some(date),
-        ..Header::default()
-    })
-}
-
-/// Length of the header with the empty line behind it.
-fn header_length(window: &mut Window) -> Result<usize, Trouble> {
-    let mut searched = 0;
-    loop {
-        let bytes = window.bytes();
-        let ends = [memmem::find(&bytes[searched..], b"\r\n\r\n"), memmem::find(&bytes[searched..], b"\n\n")];
-        match ends {
-            [Some(long), short] if short.is_none_or(|short| long < short) => return Ok(searched + long + 4),
-            [_, Some(short)] => return Ok(searched + short + 2),
-            _ => {}
-        }
-        searched = bytes.len().saturating_sub(3);
-        if bytes.len() > MAX_HEADER {
-            return Err(damaged("the record's header has no end"));
-        }
-        if window.more()? == 0 {
-            return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside a record's header".to_owned()));
-        }
-    }
-}
-
-fn damaged(message: &str) -> Trouble {
-    Trouble::Content(FaultKind::Damaged, message.to_owned())
 }
 
 fn skip_newlines(window: &mut Window) -> Result<(), Trouble> {
