@@ -60,6 +60,9 @@ pub enum Place {
     /// Bytes of the container as it is stored: first byte and length of a compressed record, as indexes of web archives
     /// give them.
     Record { offset: u64, length: u64 },
+    /// Bytes of what one gzip member or zstd frame holds, for records that share one: where that begins in the container
+    /// as it is stored, then first byte and length in its content.
+    Inside { record: u64, offset: u64, length: u64 },
     /// Member of an archive, by its name there.
     Member(String),
     /// Pages of a book, counted from 1: the first and the last that the text was taken from.
@@ -90,6 +93,7 @@ impl fmt::Display for Place {
             Place::Row(row) => write!(formatter, "row={row}"),
             Place::Bytes { offset, length } => write!(formatter, "bytes={offset}+{length}"),
             Place::Record { offset, length } => write!(formatter, "record={offset}+{length}"),
+            Place::Inside { record, offset, length } => write!(formatter, "record={record}/{offset}+{length}"),
             Place::Pages { first, last } if first == last => write!(formatter, "page={first}"),
             Place::Pages { first, last } => write!(formatter, "pages={first}-{last}"),
             Place::Member(name) => write!(formatter, "member={name}"),

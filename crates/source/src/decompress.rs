@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use document::FaultKind;
+use document::{FaultKind, Place};
 
 use crate::{
     Error,
@@ -150,7 +150,9 @@ impl Window {
 
     fn over(stream: Stream, path: &Path, offset: u64) -> Window {
         let bytes = std::fs::metadata(path).map_or(STEP as u64, |it| it.len());
-        let step = bytes.saturating_mul(4).clamp(512, STEP as u64) as usize;
+        // A gzip member that has room is inflated whole.
+        let most = if matches!(stream, Stream::Gzip(_)) { 5 * STEP } else { STEP };
+        let step = bytes.saturating_mul(4).clamp(512, most as u64) as usize;
         Window {
             stream,
             path: path.to_owned(),
@@ -257,11 +259,21 @@ impl Window {
         Some((*member, *start == offset))
     }
 
-    /// The bytes of the file that hold these decompressed ones, if they are whole members.
-    pub(crate) fn stored_range(&self, offset: u64, length: u64) -> Option<(u64, u64)> {
+    /// Names the bytes from `offset` on so that it is the same wherever reading began. In the first member, as in a file
+    /// that is not compressed, they are counted from the start of the file.
+    pub(crate) fn place_of_bytes(&self, offset: u64, length: u64) -> Place {
+        match self.members.iter().rev().find(|(start, _)| *start <= offset) {
+            Some((start, record)) if *record > 0 => Place::Inside { record: *record, offset: offset - start, length },
+            _ => Place::Bytes { offset, length },
+        }
+    }
+
+    /// The bytes of the file that hold these decompressed ones and at most `more` behind them, if they are whole members.
+    pub(crate) fn stored_range(&self, offset: u64, length: u64, more: u64) -> Option<(u64, u64)> {
         let (first, begins) = self.member_at(offset)?;
-        let (_, next) = self.members.iter().find(|(start, _)| *start >= offset.saturating_add(length))?;
-        begins.then(|| (first, next - first))
+        let end = offset.saturating_add(length);
+        let (start, next) = self.members.iter().find(|(start, _)| *start >= end)?;
+        (begins && start - end <= more).then(|| (first, next - first))
     }
 
     /// Bytes up to where the next gzip member or zstd frame begins, as far as one has been met.

@@ -1,19 +1,37 @@
 //! A gzip file of any number of members, which knows where each begins: behind a broken one, reading goes on at the next.
+//!
+//! In web archives each record is a member of some ten kilobytes. Such a member is inflated whole, straight into the
+//! reader's buffer, at about twice the rate of a stream; one that is large, broken or cut goes through the stream, which
+//! delivers what comes before the damage.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, Read, Seek, SeekFrom},
 };
 
 use flate2::bufread::GzDecoder;
+use libdeflater::{DecompressionError, Decompressor};
 use memchr::memmem;
 
 use crate::decompress::{MAX_TRIALS, START, STEP, read_full};
 
+/// What a gzip member begins with: the mark and the only method that there is.
+const MARK: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// The smallest member: a header of ten bytes, a block of two, checksum and size.
+const SMALLEST: usize = 20;
+
+/// How many compressed bytes are at hand when a member is to be inflated whole: crawls cut their pages at 1 MiB.
+const AT_HAND: usize = 1 << 20;
+
+/// How many places are tried as the end of a member. Its mark occurs by chance once in 16 MB.
+const MAX_ENDS: usize = 3;
+
 /// flate2's own decoder for several members cannot go on behind a broken one.
 pub(crate) struct Members {
-    /// Always there but for the moment in which one member's decoder gives its reader to the next.
-    decoder: Option<GzDecoder<BufReader<Counted>>>,
+    /// Always there but for the moment in which the stream's decoder takes the reader or gives it back.
+    reading: Option<Reading>,
+    whole: Decompressor,
     /// Where the current member begins in the compressed file.
     pub(crate) member: u64,
     broken: bool,
@@ -21,23 +39,31 @@ pub(crate) struct Members {
     trials_left: u32,
 }
 
+enum Reading {
+    /// At the first byte of a member.
+    Between(Stored),
+    Inside(Box<GzDecoder<Stored>>),
+}
+
 impl Members {
     pub(crate) fn at(file: File, position: u64) -> Members {
-        let decoder = GzDecoder::new(BufReader::with_capacity(32 << 10, Counted { file, position }));
-        Members { decoder: Some(decoder), member: position, broken: false, ended: false, trials_left: MAX_TRIALS }
+        Members {
+            reading: Some(Reading::Between(Stored::new(file, position))),
+            whole: Decompressor::new(),
+            member: position,
+            broken: false,
+            ended: false,
+            trials_left: MAX_TRIALS,
+        }
     }
 
-    /// After an error there is nothing to read until `resume` has been called.
+    /// After an error there is nothing to read until `resume_at` has been called.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended {
             if self.broken {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a gzip member is broken"));
             }
-            let result = match self.decoder().read(buffer) {
-                Ok(0) => self.next_member().map(|()| 0),
-                result => result,
-            };
-            match result {
+            match self.read_on(buffer) {
                 Ok(0) => {}
                 Ok(count) => return Ok(count),
                 Err(error) => {
@@ -49,40 +75,59 @@ impl Members {
         Ok(0)
     }
 
-    fn decoder(&mut self) -> &mut GzDecoder<BufReader<Counted>> {
-        self.decoder.as_mut().expect("it is put back where it is taken")
+    /// Some bytes, or none where a member ends.
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(Reading::Inside(decoder)) = &mut self.reading {
+            let count = decoder.read(buffer)?;
+            if count == 0 {
+                self.reading = self.reading.take().map(|it| Reading::Between(it.into_stored()));
+            }
+            return Ok(count);
+        }
+        if !self.begins_member()? {
+            self.ended = true;
+            return Ok(0);
+        }
+        let Some(Reading::Between(stored)) = &mut self.reading else { unreachable!("it is between members") };
+        stored.hold(AT_HAND)?;
+        if let Some((length, count)) = whole_member(&mut self.whole, stored.rest(), stored.is_all, buffer) {
+            stored.consume(length);
+            return Ok(count);
+        }
+        self.reading = self.reading.take().map(|it| Reading::Inside(Box::new(GzDecoder::new(it.into_stored()))));
+        self.read_on(buffer)
     }
 
-    /// At the end of a member: opens the next one. Zeros up to the end of the file are padding, as gzip(1) has it.
-    fn next_member(&mut self) -> io::Result<()> {
-        let reader = self.decoder().get_mut();
-        let first = reader.fill_buf()?.first().copied();
-        let position = reader.get_ref().position - reader.buffer().len() as u64;
-        let zeros_only = first == Some(0) && only_zeros(reader)?;
+    /// Whether a member begins here, or the file ends. Zeros up to the end of the file are padding, as gzip(1) has it.
+    fn begins_member(&mut self) -> io::Result<bool> {
+        let stored = self.stored();
+        let first = stored.fill_buf()?.first().copied();
+        let position = stored.offset();
+        let zeros_only = first == Some(0) && only_zeros(stored)?;
         self.member = position;
         match first {
-            // The rest of the header is checked by the decoder. Keeping the reader and what it has buffered matters:
-            // in WARC files every record is a member.
-            Some(0x1f) => {
-                self.decoder = self.decoder.take().map(|decoder| GzDecoder::new(decoder.into_inner()));
-                Ok(())
-            }
-            _ if first.is_none() || zeros_only => {
-                self.ended = true;
-                Ok(())
-            }
+            // The rest of the header is checked by the decoder.
+            Some(0x1f) => Ok(true),
+            _ if first.is_none() || zeros_only => Ok(false),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no gzip member where one should begin")),
+        }
+    }
+
+    fn stored(&mut self) -> &mut Stored {
+        match self.reading.as_mut().expect("it is put back where it is taken") {
+            Reading::Between(stored) => stored,
+            Reading::Inside(decoder) => decoder.get_mut(),
         }
     }
 
     /// Goes on at the first member at or behind `position` whose content begins as wanted, and says whether there is one.
     pub(crate) fn resume_at(&mut self, mut position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
-        let mut file = self.decoder().get_ref().get_ref().file.try_clone()?;
+        let mut file = self.stored().file.try_clone()?;
         let mut piece = vec![0; STEP];
         loop {
             file.seek(SeekFrom::Start(position))?;
             let count = read_full(&mut file, &mut piece)?;
-            for at in memmem::find_iter(&piece[..count], &[0x1f, 0x8b, 8]) {
+            for at in memmem::find_iter(&piece[..count], &MARK) {
                 let candidate = position + at as u64;
                 if self.trials_left > 0 && {
                     self.trials_left -= 1;
@@ -102,12 +147,45 @@ impl Members {
     }
 
     fn move_to(&mut self, position: u64) -> io::Result<()> {
-        let mut file = self.decoder().get_ref().get_ref().file.try_clone()?;
+        let mut file = self.stored().file.try_clone()?;
         file.seek(SeekFrom::Start(position))?;
         let trials_left = self.trials_left;
         *self = Members { trials_left, ..Members::at(file, position) };
         Ok(())
     }
+}
+
+impl Reading {
+    fn into_stored(self) -> Stored {
+        match self {
+            Reading::Between(stored) => stored,
+            Reading::Inside(decoder) => decoder.into_inner(),
+        }
+    }
+}
+
+/// Inflates the member at the start of `stored` into `buffer`, if all of it is there, sound, and has room: its stored and
+/// its inflated length. `is_all` says that the file ends behind `stored`.
+fn whole_member(whole: &mut Decompressor, stored: &[u8], is_all: bool, buffer: &mut [u8]) -> Option<(usize, usize)> {
+    let behind = stored.get(SMALLEST..)?;
+    let ends = memmem::find_iter(behind, &MARK).map(|at| SMALLEST + at).chain(is_all.then_some(stored.len()));
+    for end in ends.take(MAX_ENDS) {
+        let member = &stored[..end];
+        match whole.gzip_decompress(member, buffer) {
+            // The library does not say where it stopped. The member ends here if its last bytes are what they must be.
+            Ok(count) if member.ends_with(&trailer(&buffer[..count])) => return Some((end, count)),
+            Ok(_) | Err(DecompressionError::InsufficientSpace) => return None,
+            Err(DecompressionError::BadData) => {}
+        }
+    }
+    None
+}
+
+/// The last eight bytes of a member: the checksum and the size, modulo 2^32, of its content. RFC 1952, 2.3.1.
+fn trailer(content: &[u8]) -> [u8; 8] {
+    let [a, b, c, d] = libdeflater::crc32(content).to_le_bytes();
+    let [e, f, g, h] = (content.len() as u32).to_le_bytes();
+    [a, b, c, d, e, f, g, h]
 }
 
 /// The first bytes, [`START`] at most, that come out of a gzip member at `position`; none if no member begins there, or an
@@ -141,16 +219,153 @@ fn only_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
     }
 }
 
-/// A file that knows where it stands.
-struct Counted {
+/// The bytes of the compressed file, through a window that knows where it stands.
+struct Stored {
     file: File,
+    /// Bytes read and not consumed are `start..end`; what lies behind is room.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Position of `buffer[end]` in the file.
     position: u64,
+    /// Whether nothing lies behind `end`, as far as was seen.
+    is_all: bool,
 }
 
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
+impl Stored {
+    fn new(file: File, position: u64) -> Stored {
+        Stored { file, buffer: Vec::new(), start: 0, end: 0, position, is_all: false }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    fn offset(&self) -> u64 {
+        self.position - (self.end - self.start) as u64
+    }
+
+    /// Reads until `count` bytes are there or the file ends.
+    fn hold(&mut self, count: usize) -> io::Result<()> {
+        while self.end - self.start < count && !self.is_all {
+            self.read_more()?;
+        }
+        Ok(())
+    }
+
+    fn read_more(&mut self) -> io::Result<()> {
+        // What is left is moved to the front once all the room behind it is used up, so that no byte is moved often.
+        if self.buffer.len() - self.end < STEP {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if self.buffer.len() - self.end < STEP {
+                let room = (2 * self.buffer.len()).max(self.end + STEP);
+                self.buffer.resize(room, 0);
+            }
+        }
+        let room = self.end..self.end + STEP;
+        let count = self.file.read(&mut self.buffer[room])?;
+        self.end += count;
         self.position += count as u64;
+        self.is_all = count == 0;
+        Ok(())
+    }
+}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
         Ok(count)
+    }
+}
+
+impl BufRead for Stored {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            self.read_more()?;
+        }
+        Ok(self.rest())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decompress::tests::file;
+
+    fn member(content: &[u8], level: u32, name: &str) -> Vec<u8> {
+        let builder = if name.is_empty() { GzBuilder::new() } else { GzBuilder::new().filename(name).extra(name) };
+        let mut encoder = builder.write(Vec::new(), Compression::new(level));
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Where each piece of content was said to begin, and the content.
+    fn read(bytes: &[u8], room: usize) -> Vec<(u64, Vec<u8>)> {
+        let mut members = Members::at(file(bytes).reopen().unwrap(), 0);
+        let (mut seen, mut buffer): (Vec<(u64, Vec<u8>)>, _) = (Vec::new(), vec![0; room]);
+        loop {
+            let count = members.read(&mut buffer).unwrap();
+            match seen.last_mut() {
+                _ if count == 0 => return seen,
+                Some((member, content)) if *member == members.member => content.extend(&buffer[..count]),
+                _ => seen.push((members.member, buffer[..count].to_vec())),
+            }
+        }
+    }
+
+    #[test]
+    fn marks_inside_a_member_and_members_without_room_are_read_through() {
+        // Stored as it is, so that the mark stands in the compressed bytes; more often than ends are tried.
+        let marks = [&MARK[..], b"123456"].concat().repeat(9);
+        let parts = [member(&marks, 0, ""), member(&vec![b'x'; 5000], 6, "a name"), member(b"end", 6, "")];
+        let starts = [0, parts[0].len() as u64, (parts[0].len() + parts[1].len()) as u64];
+        for room in [1, 100, 6000] {
+            let seen = read(&parts.concat(), room);
+            assert_eq!(seen.iter().map(|it| it.0).collect::<Vec<_>>(), starts);
+            assert_eq!((&seen[0].1, seen[1].1.len(), &seen[2].1[..]), (&marks, 5000, &b"end"[..]));
+        }
+    }
+
+    #[test]
+    fn bytes_between_members_are_damage_and_not_skipped() {
+        let bytes = [member(b"a", 6, ""), b"between".to_vec(), member(b"b", 6, "")].concat();
+        let mut members = Members::at(file(&bytes).reopen().unwrap(), 0);
+        let mut buffer = [0; 99];
+        assert_eq!(members.read(&mut buffer).unwrap(), 1);
+        assert!(members.read(&mut buffer).is_err());
+        assert!(members.resume_at(members.member, &|_| true).unwrap());
+        assert_eq!((members.read(&mut buffer).unwrap(), buffer[0]), (1, b'b'));
+    }
+
+    proptest! {
+        #[test]
+        fn any_members_are_read_as_they_were_written(
+            parts in proptest::collection::vec((proptest::collection::vec(0u8..4, 0..3000), 0u32..10, "[a-z]{0,3}"), 1..6),
+            room in 1usize..5000,
+            padding in 0usize..40,
+        ) {
+            let mut bytes = Vec::new();
+            let mut expected = Vec::new();
+            for (content, level, name) in parts {
+                if !content.is_empty() {
+                    expected.push((bytes.len() as u64, content.clone()));
+                }
+                bytes.extend(member(&content, level, &name));
+            }
+            bytes.resize(bytes.len() + padding, 0);
+            prop_assert_eq!(read(&bytes, room), expected);
+        }
     }
 }

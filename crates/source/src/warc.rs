@@ -52,6 +52,9 @@ pub type ToText<'t> = &'t mut dyn FnMut(&WebPage<'_>) -> Result<PageText, String
 
 const WRONG_LENGTH: &str = "the record does not end where its Content-Length says";
 
+/// The longest end of a record: two empty lines.
+const END: usize = 4;
+
 /// How much of a compressed file's content is looked at to tell whether it can be split.
 const SAMPLE: u64 = 1 << 20;
 
@@ -191,6 +194,7 @@ impl Reader<'_, '_, '_> {
     ) -> Result<bool, Error> {
         let is_arc = self.is_arc;
         let (first, broken) = (window.member_at(offset), window.current_member());
+        let bytes_from = window.place_of_bytes(offset, 0);
         if window.is_plain() && window.offset() > offset {
             window.seek(offset).or_else(Trouble::machine)?;
         }
@@ -223,7 +227,10 @@ impl Reader<'_, '_, '_> {
             (_, Some((offset, true)), Some((next, true))) if next > offset => {
                 Place::Record { offset, length: next - offset }
             }
-            _ => Place::Bytes { offset, length },
+            _ => match bytes_from {
+                Place::Inside { record, offset, .. } => Place::Inside { record, offset, length },
+                _ => Place::Bytes { offset, length },
+            },
         };
         if !self.only_headers {
             (self.visit)(Err(self.input.fault(kind, &place, message)));
@@ -272,21 +279,21 @@ impl Reader<'_, '_, '_> {
             return Ok(true);
         }
         let length = header_length + content_length as usize;
-        // Four bytes more: the empty lines that end a record. They are looked at before the record is believed, since a
+        // Its end is looked at before the record is believed, since a
         // wrong length would cut the text or swallow the records behind it.
-        window.fill(length + 4 + MARK_LENGTH)?;
+        window.fill(length + END + MARK_LENGTH)?;
         if window.bytes().len() < length {
             window.more()?;
             return Err(Trouble::Content(FaultKind::Truncated, "the file ends inside the record".to_owned()));
         }
         if window.broken_member().is_some_and(|broken| {
-            window.bytes().len() <= length + 4 && window.member_at(offset).is_some_and(|(member, _)| member == broken)
+            window.bytes().len() <= length + END && window.member_at(offset).is_some_and(|(member, _)| member == broken)
         }) {
             // All bytes are there, and their checksum says that some of them are wrong.
             window.more()?;
         }
         let behind = &window.bytes()[length..];
-        if !self.ends_well(&behind[..behind.len().min(4 + MARK_LENGTH)]) {
+        if !self.ends_well(&behind[..behind.len().min(END + MARK_LENGTH)]) {
             return Err(damaged(WRONG_LENGTH));
         }
         let place = place_of(window, offset, whole);
@@ -365,8 +372,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn check_end(&self, window: &mut Window) -> Result<(), Trouble> {
-        window.fill(4 + MARK_LENGTH)?;
-        match self.ends_well(&window.bytes()[..window.bytes().len().min(4 + MARK_LENGTH)]) {
+        window.fill(END + MARK_LENGTH)?;
+        match self.ends_well(&window.bytes()[..window.bytes().len().min(END + MARK_LENGTH)]) {
             true => Ok(()),
             false => Err(damaged(WRONG_LENGTH)),
         }
@@ -391,9 +398,9 @@ impl Reader<'_, '_, '_> {
 
 /// The bytes of the file where a record has gzip members of its own, else those of what comes out of it.
 fn place_of(window: &Window, offset: u64, length: u64) -> Place {
-    match window.stored_range(offset, length) {
+    match window.stored_range(offset, length, END as u64) {
         Some((offset, length)) => Place::Record { offset, length },
-        None => Place::Bytes { offset, length },
+        None => window.place_of_bytes(offset, length),
     }
 }
 
@@ -705,6 +712,20 @@ mod tests {
         broken[1][checksum] ^= 1;
         let (seen, faults) = read_web("a.warc.gz", &broken.concat(), u64::MAX);
         assert!(seen.len() >= 4 && faults.len() == 1, "{seen:?} {faults:?}");
+    }
+
+    #[test]
+    fn a_record_that_shares_its_member_is_named_by_the_member() {
+        let members = [gzip(&answer(0)), gzip(&[answer(1), answer(2)].concat())];
+        let (seen, _) = read_web("a.warc.gz", &members.concat(), u64::MAX);
+        let places: Vec<&str> = seen.iter().filter_map(|it| it.split(' ').next()).collect();
+        let (member, length) = (members[0].len(), answer(1).len());
+        let expected = [
+            format!("record=0+{member}"),
+            format!("record={member}/0+{}", length - 4),
+            format!("record={member}/{length}+{}", length - 4),
+        ];
+        assert_eq!(places, expected);
     }
 
     #[test]
