@@ -119,7 +119,7 @@ impl Plan {
     pub fn duplicate_inputs(&self, configuration: &Configuration) -> Result<Vec<Vec<String>>, Error> {
         let mut by_size: BTreeMap<u64, Vec<(String, &Path)>> = BTreeMap::new();
         for source in &configuration.sources {
-            for input in source.inputs.iter().filter(|input| input.bytes > 0) {
+            for input in source.inputs.iter().filter(|input| input.bytes > 0 && input.ranges.is_none()) {
                 let name = format!("{}:{}", source.description.name, input.container.path);
                 by_size.entry(input.bytes).or_default().push((name, &input.path));
             }
@@ -411,7 +411,11 @@ fn digest_inputs(build: &Build<'_>) -> Result<Vec<Vec<Digest>>, Error> {
     if !unread.is_empty() {
         build.progress.begin("digest inputs", unread.iter().map(|input| input.bytes).sum());
         let digest = |input: &&source::Input| {
-            store::digest_of_file(&input.path, &mut |bytes| build.progress.advance(bytes, 0, 0))
+            let mut progress = |bytes| build.progress.advance(bytes, 0, 0);
+            match &input.ranges {
+                Some(ranges) => store::digest_of_ranges(&input.path, ranges, &mut progress),
+                None => store::digest_of_file(&input.path, &mut progress),
+            }
         };
         let digests: Result<Vec<Digest>, store::Error> = unread.par_iter().map(digest).collect();
         build.progress.end();

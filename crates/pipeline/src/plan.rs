@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use document::{Container, Digest, LanguageCode};
+use document::{Container, Digest, Hasher, LanguageCode};
 use serde::{Deserialize, Serialize};
 use source::{Input, Split};
 
@@ -132,16 +132,28 @@ impl KnownDigests {
 
     /// The digest that is known of a file, if the file looks unchanged.
     pub fn get(&self, input: &Input) -> Option<Digest> {
-        let known = self.0.get(&input.path.display().to_string())?;
+        let known = self.0.get(&key(input))?;
         (known.bytes == input.bytes && Some(known.changed_nanoseconds) == changed(input)).then_some(known.digest)
     }
 
     pub fn insert(&mut self, input: &Input, digest: Digest) {
         if let Some(changed_nanoseconds) = changed(input) {
             let known = KnownDigest { bytes: input.bytes, changed_nanoseconds, digest };
-            self.0.insert(input.path.display().to_string(), known);
+            self.0.insert(key(input), known);
         }
     }
+}
+
+/// The file, and what of it is read.
+fn key(input: &Input) -> String {
+    let path = input.path.display();
+    let Some(ranges) = &input.ranges else { return path.to_string() };
+    let mut hasher = Hasher::default();
+    for range in ranges.iter() {
+        hasher.update(&range.start.to_le_bytes());
+        hasher.update(&range.end.to_le_bytes());
+    }
+    format!("{path}#{}", hasher.finish())
 }
 
 fn changed(input: &Input) -> Option<u128> {

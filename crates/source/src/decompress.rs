@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +13,7 @@ use document::{FaultKind, Place};
 use crate::{
     Error,
     gzip_members::{Members, start_of_member},
+    lz4_frames::{Lz4Frames, start_of_frame},
     zstd_frames::Frames,
 };
 
@@ -30,6 +32,7 @@ pub(crate) enum Compression {
     None,
     Gzip,
     Zstd,
+    Lz4,
     /// Known and not read.
     Other(&'static str),
 }
@@ -40,7 +43,7 @@ impl Compression {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             // The second is a skippable frame, with which pzstd begins.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
-            [0x04, 0x22, 0x4d, 0x18, ..] => Compression::Other("lz4"),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Compression::Lz4,
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Compression::Other("bzip2"),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Other("xz"),
             _ => Compression::None,
@@ -81,7 +84,7 @@ pub(crate) struct Window {
     step: usize,
     /// Trouble with content that `fill` met, to be told when what came before it has been used.
     pending: Option<Trouble>,
-    /// Where gzip members or zstd frames begin: position in the decompressed file, and in the file itself. Those before `offset` but
+    /// Where gzip members or frames begin: position in the decompressed file, and in the file itself. Those before `offset` but
     /// the last one are forgotten.
     members: VecDeque<(u64, u64)>,
 }
@@ -90,6 +93,7 @@ enum Stream {
     Plain(File),
     Gzip(Box<Members>),
     Zstd(Box<Frames>),
+    Lz4(Box<Lz4Frames>),
 }
 
 impl Window {
@@ -123,6 +127,7 @@ impl Window {
                     format!("the dictionary at the start of the file is damaged ({error}); fetch the file again");
                 Trouble::Content(FaultKind::Damaged, message)
             })?)),
+            Compression::Lz4 => Stream::Lz4(Box::new(Lz4Frames::at(file, 0))),
             Compression::Other(name) => {
                 let message = format!("{name} compression is not read; compress the file with zstd or gzip");
                 return Err(Trouble::Content(FaultKind::Unsupported, message));
@@ -146,6 +151,33 @@ impl Window {
         let mut file = File::open(path).map_err(Error::io(path))?;
         file.seek(SeekFrom::Start(offset)).map_err(Error::io(path))?;
         Ok(Window::over(Stream::Plain(file), path, offset))
+    }
+
+    /// Opens a file at a range of its stored bytes, which begins where a member, a frame or, in a plain file, a record does,
+    /// and looks at what comes first. Nothing much behind the range is read.
+    pub(crate) fn open_range(path: &Path, range: &Range<u64>) -> Result<Window, Trouble> {
+        let (mut file, mut start) = (File::open(path).map_err(|error| machine(path, error))?, Vec::new());
+        let seek = |file: &mut File| file.seek(SeekFrom::Start(range.start));
+        let first = seek(&mut file).and_then(|_| (&mut file).take(8).read_to_end(&mut start));
+        first.and_then(|_| seek(&mut file)).map_err(|error| machine(path, error))?;
+        let stream = match Compression::of(&start) {
+            _ if start.is_empty() => {
+                let message = "the file ends before the range begins that the list names; fetch the file again";
+                return Err(Trouble::Content(FaultKind::Truncated, message.to_owned()));
+            }
+            Compression::Gzip => Stream::Gzip(Box::new(Members::in_range(file, range))),
+            Compression::Lz4 => Stream::Lz4(Box::new(Lz4Frames::in_range(file, range))),
+            Compression::Zstd => {
+                let frames = Frames::open(path).and_then(|mut frames| frames.move_to(range.start).map(|()| frames));
+                Stream::Zstd(Box::new(frames.map_err(|error| machine(path, error))?))
+            }
+            Compression::None | Compression::Other(_) => Stream::Plain(file),
+        };
+        let is_plain = matches!(stream, Stream::Plain(_));
+        let mut window = Window::over(stream, path, if is_plain { range.start } else { 0 });
+        window.step = (range.end - range.start).clamp(512, window.step as u64) as usize;
+        window.fill(START)?;
+        Ok(window)
     }
 
     fn over(stream: Stream, path: &Path, offset: u64) -> Window {
@@ -220,6 +252,7 @@ impl Window {
                 Stream::Plain(file) => file.read(&mut self.buffer[length..]),
                 Stream::Gzip(gzip) => gzip.read(&mut self.buffer[length..]),
                 Stream::Zstd(frames) => frames.read(&mut self.buffer[length..]),
+                Stream::Lz4(frames) => frames.read(&mut self.buffer[length..]),
             };
             if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
                 break result;
@@ -253,7 +286,7 @@ impl Window {
         })
     }
 
-    /// Where the gzip member or zstd frame that holds the byte at `offset` begins in the file, and whether it begins with that byte.
+    /// Where the gzip member or frame that holds the byte at `offset` begins in the file, and whether it begins with that byte.
     pub(crate) fn member_at(&self, offset: u64) -> Option<(u64, bool)> {
         let (start, member) = self.members.iter().rev().find(|(start, _)| *start <= offset)?;
         Some((*member, *start == offset))
@@ -276,27 +309,28 @@ impl Window {
         (begins && start - end <= more).then(|| (first, next - first))
     }
 
-    /// Bytes up to where the next gzip member or zstd frame begins, as far as one has been met.
+    /// Bytes up to where the next gzip member or frame begins, as far as one has been met.
     pub(crate) fn until_next_member(&self) -> u64 {
         let next = self.members.iter().find(|(start, _)| *start > self.offset);
         next.map_or(u64::MAX, |(start, _)| start - self.offset)
     }
 
-    /// Where the gzip member or zstd frame begins in which reading now stands.
+    /// Where the gzip member or frame begins in which reading now stands.
     pub(crate) fn current_member(&self) -> Option<u64> {
         match &self.stream {
             Stream::Plain(_) => None,
             Stream::Gzip(gzip) => Some(gzip.member),
             Stream::Zstd(frames) => Some(frames.frame),
+            Stream::Lz4(frames) => Some(frames.frame),
         }
     }
 
-    /// The gzip member or zstd frame that broke, if `fill` met one and nothing has told so yet.
+    /// The gzip member or frame that broke, if `fill` met one and nothing has told so yet.
     pub(crate) fn broken_member(&self) -> Option<u64> {
         self.pending.as_ref().and(self.current_member())
     }
 
-    /// Goes to the first gzip member or zstd frame at or behind `from` whose content begins as wanted, and says whether
+    /// Goes to the first gzip member or frame at or behind `from` whose content begins as wanted, and says whether
     /// there is one. What is in the window is dropped, and offsets go on as if the bytes between did not exist.
     pub(crate) fn move_to_member(&mut self, from: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> Result<bool, Error> {
         self.offset += (self.end - self.start) as u64;
@@ -307,11 +341,12 @@ impl Window {
             Stream::Plain(_) => Ok(false),
             Stream::Gzip(gzip) => gzip.resume_at(from, is_wanted),
             Stream::Zstd(frames) => frames.resume_at(from, is_wanted),
+            Stream::Lz4(frames) => frames.resume_at(from, is_wanted),
         };
         moved.map_err(Error::io(&self.path))
     }
 
-    /// After damage: goes on at the next gzip member or zstd frame, if there is one, as [`Window::move_to_member`] does;
+    /// After damage: goes on at the next gzip member or frame, if there is one, as [`Window::move_to_member`] does;
     /// nobody knows how many bytes were lost.
     pub(crate) fn resume(&mut self) -> Result<bool, Error> {
         match self.current_member() {
@@ -320,13 +355,14 @@ impl Window {
         }
     }
 
-    /// The first bytes that come out of the gzip member or zstd frame at `position`, as [`Window::move_to_member`] sees
+    /// The first bytes that come out of the gzip member or frame at `position`, as [`Window::move_to_member`] sees
     /// them; reading goes on where it was.
     pub(crate) fn start_of_member(&self, position: u64) -> Result<Vec<u8>, Error> {
         let start = File::open(&self.path).and_then(|mut file| match &self.stream {
             Stream::Plain(_) => Ok(Vec::new()),
             Stream::Gzip(_) => start_of_member(&mut file, position),
             Stream::Zstd(frames) => frames.start_in(&mut file, position),
+            Stream::Lz4(_) => start_of_frame(&mut file, position),
         });
         start.map_err(Error::io(&self.path))
     }

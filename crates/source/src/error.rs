@@ -17,6 +17,16 @@ pub enum Error {
     /// Neither the name nor the first bytes tell the format.
     #[error("{}: the format is not recognised; set `format` in the source's description to one of {known}", path.display())]
     UnknownFormat { path: PathBuf, known: String },
+    /// A list of records in web archives cannot be understood; `row` is counted from 1, and 0 stands for the whole list.
+    #[error("{}: row {row}: {message}; a list has columns or keys filename, offset and length", path.display())]
+    Index { path: PathBuf, row: u64, message: String },
+    /// A list names web archives that are not there.
+    #[error(
+        "{count} of the {of} archives that the list names are not below {}, the first is {first}; fetch them, or take \
+         their rows out of the list",
+        root.display()
+    )]
+    MissingArchives { root: PathBuf, first: String, count: usize, of: usize },
     /// A column that the description names does not exist.
     #[error(
         "{}: there is no column {column:?} (fields.{field}){}; the columns are: {columns}",

@@ -7,13 +7,17 @@
 use std::{
     fs::File,
     io::{self, BufRead, Read, Seek, SeekFrom},
+    ops::Range,
 };
 
 use flate2::bufread::GzDecoder;
 use libdeflater::{DecompressionError, Decompressor};
 use memchr::memmem;
 
-use crate::decompress::{MAX_TRIALS, START, STEP, read_full};
+use crate::{
+    decompress::{MAX_TRIALS, START},
+    stored::{Stored, find_start},
+};
 
 /// What a gzip member begins with: the mark and the only method that there is.
 const MARK: [u8; 3] = [0x1f, 0x8b, 8];
@@ -47,10 +51,15 @@ enum Reading {
 
 impl Members {
     pub(crate) fn at(file: File, position: u64) -> Members {
+        Members::in_range(file, &(position..u64::MAX))
+    }
+
+    /// The members of a range of the file, which stands at its start.
+    pub(crate) fn in_range(file: File, range: &Range<u64>) -> Members {
         Members {
-            reading: Some(Reading::Between(Stored::new(file, position))),
+            reading: Some(Reading::Between(Stored::new(file, range))),
             whole: Decompressor::new(),
-            member: position,
+            member: range.start,
             broken: false,
             ended: false,
             trials_left: MAX_TRIALS,
@@ -121,37 +130,19 @@ impl Members {
     }
 
     /// Goes on at the first member at or behind `position` whose content begins as wanted, and says whether there is one.
-    pub(crate) fn resume_at(&mut self, mut position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
+    pub(crate) fn resume_at(&mut self, position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
         let mut file = self.stored().file.try_clone()?;
-        let mut piece = vec![0; STEP];
-        loop {
-            file.seek(SeekFrom::Start(position))?;
-            let count = read_full(&mut file, &mut piece)?;
-            for at in memmem::find_iter(&piece[..count], &MARK) {
-                let candidate = position + at as u64;
-                if self.trials_left > 0 && {
-                    self.trials_left -= 1;
-                    let start = start_of_member(&mut file, candidate)?;
-                    !start.is_empty() && is_wanted(&start)
-                } {
-                    self.move_to(candidate)?;
-                    return Ok(true);
-                }
+        let found = find_start(&mut file, position, &MARK, &mut self.trials_left, &mut |file, candidate| {
+            start_of_member(file, candidate).map(|start| !start.is_empty() && is_wanted(&start))
+        })?;
+        match found {
+            Some(position) => {
+                file.seek(SeekFrom::Start(position))?;
+                *self = Members { trials_left: self.trials_left, ..Members::at(file, position) };
             }
-            if count < piece.len() || self.trials_left == 0 {
-                self.ended = true;
-                return Ok(false);
-            }
-            position += (count - 2) as u64;
+            None => self.ended = true,
         }
-    }
-
-    fn move_to(&mut self, position: u64) -> io::Result<()> {
-        let mut file = self.stored().file.try_clone()?;
-        file.seek(SeekFrom::Start(position))?;
-        let trials_left = self.trials_left;
-        *self = Members { trials_left, ..Members::at(file, position) };
-        Ok(())
+        Ok(found.is_some())
     }
 }
 
@@ -216,81 +207,6 @@ fn only_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
         }
         let count = bytes.len();
         reader.consume(count);
-    }
-}
-
-/// The bytes of the compressed file, through a window that knows where it stands.
-struct Stored {
-    file: File,
-    /// Bytes read and not consumed are `start..end`; what lies behind is room.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Position of `buffer[end]` in the file.
-    position: u64,
-    /// Whether nothing lies behind `end`, as far as was seen.
-    is_all: bool,
-}
-
-impl Stored {
-    fn new(file: File, position: u64) -> Stored {
-        Stored { file, buffer: Vec::new(), start: 0, end: 0, position, is_all: false }
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
-    }
-
-    fn offset(&self) -> u64 {
-        self.position - (self.end - self.start) as u64
-    }
-
-    /// Reads until `count` bytes are there or the file ends.
-    fn hold(&mut self, count: usize) -> io::Result<()> {
-        while self.end - self.start < count && !self.is_all {
-            self.read_more()?;
-        }
-        Ok(())
-    }
-
-    fn read_more(&mut self) -> io::Result<()> {
-        // What is left is moved to the front once all the room behind it is used up, so that no byte is moved often.
-        if self.buffer.len() - self.end < STEP {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            if self.buffer.len() - self.end < STEP {
-                let room = (2 * self.buffer.len()).max(self.end + STEP);
-                self.buffer.resize(room, 0);
-            }
-        }
-        let room = self.end..self.end + STEP;
-        let count = self.file.read(&mut self.buffer[room])?;
-        self.end += count;
-        self.position += count as u64;
-        self.is_all = count == 0;
-        Ok(())
-    }
-}
-
-impl Read for Stored {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl BufRead for Stored {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start == self.end {
-            self.read_more()?;
-        }
-        Ok(self.rest())
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.start += count;
     }
 }
 

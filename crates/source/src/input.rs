@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs, io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,6 +17,7 @@ use crate::{
     decompress::{Trouble, Window},
     fields::Record,
     pattern::Pattern,
+    warc_index,
 };
 
 /// One file, described.
@@ -24,13 +26,15 @@ pub struct Input {
     /// What is true of all its documents; the digest is left for the caller who reads the bytes.
     pub container: Container,
     pub path: PathBuf,
-    /// Size on disk.
+    /// Size on disk, or of the ranges.
     pub bytes: u64,
     pub format: Format,
     /// What its path declares, else the only language of its description.
     pub declared_language: Option<LanguageCode>,
     pub fields: Fields,
     pub limits: Limits,
+    /// The bytes of the file that are read, in order: of a web archive of which a list names some records. Nothing for all.
+    pub ranges: Option<Arc<[Range<u64>]>>,
     /// Which members of a ZIP archive are read: a glob, or none for all `.txt` and `.md`.
     pub(crate) members: Option<String>,
 }
@@ -41,13 +45,16 @@ pub struct Input {
 pub enum Format {
     /// Apache Parquet: a row is a document.
     Parquet,
-    /// One JSON object a line; plain, gzip or zstd.
+    /// One JSON object a line; plain, gzip, zstd or LZ4.
     JsonLines,
-    /// WARC files with the text of pages in `conversion` records; plain, gzip or zstd.
+    /// WARC files with the text of pages in `conversion` records; plain, gzip, zstd or LZ4.
     Wet,
-    /// WARC or ARC files with responses of web servers; plain, gzip or zstd. Their text comes by [`crate::read_pages`].
+    /// WARC or ARC files with responses of web servers; plain, gzip, zstd or LZ4. Their text comes by [`crate::read_pages`].
     Warc,
-    /// The file is the document; plain, gzip or zstd.
+    /// A list of records in WARC files, which alone are read: parquet with the columns of Common Crawl's index, JSON lines, CSV
+    /// or TSV with `filename`, `offset` and `length`. The files lie below the source's root.
+    WarcIndex,
+    /// The file is the document; plain, gzip, zstd or LZ4.
     Text,
     /// A ZIP archive of text files: a member is a document.
     Zip,
@@ -57,11 +64,12 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: [(Format, &str); 7] = [
+    const ALL: [(Format, &str); 8] = [
         (Format::Parquet, "parquet"),
         (Format::JsonLines, "json_lines"),
         (Format::Wet, "wet"),
         (Format::Warc, "warc"),
+        (Format::WarcIndex, "warc_index"),
         (Format::Text, "text"),
         (Format::Zip, "zip"),
         (Format::Book, "book"),
@@ -75,7 +83,7 @@ impl Format {
     /// What the file's name says, whatever it is compressed with.
     fn by_name(path: &str) -> Option<Format> {
         let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        let stem = [".gz", ".zst", ".lz4"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
         match stem.rsplit_once('.')?.1 {
             "parquet" => Some(Format::Parquet),
             "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
@@ -88,7 +96,7 @@ impl Format {
         }
     }
 
-    /// What the file's first bytes say, behind gzip or zstd too. Plain text cannot be told from anything else.
+    /// What the file's first bytes say, behind gzip, zstd or LZ4 too. Plain text cannot be told from anything else.
     fn by_first_bytes(path: &Path) -> Result<Option<Format>, Error> {
         let window = match Window::open(path) {
             Ok(window) => window,
@@ -146,6 +154,11 @@ pub fn inputs(description: &Description, root: &Path) -> Result<Vec<Input>, Erro
     for (relative, (language, pattern)) in owned {
         inputs.push(input(description, relative, &files[relative], language, pattern)?);
     }
+    // A description has one format for all its files, and no file is taken for a list by its name.
+    if description.format == Some(Format::WarcIndex) {
+        let folder = if root_is_file { root.parent().unwrap_or(root) } else { root };
+        return warc_index::archives(&inputs, folder);
+    }
     Ok(inputs)
 }
 
@@ -187,6 +200,7 @@ fn input(
         declared_language: language.or(only_language),
         fields: description.fields.clone(),
         limits: description.limits,
+        ranges: None,
         members: pattern.and_then(|pattern| pattern.members()).map(str::to_owned),
     })
 }
@@ -323,7 +337,7 @@ mod tests {
     fn an_unknown_format_names_the_known_ones() {
         let folder = folder(&["a.bin"]);
         let error = inputs(&description("[\"*.bin\"]"), folder.path()).unwrap_err().to_string();
-        assert!(error.ends_with("to one of parquet, json_lines, wet, warc, text, zip, book"), "{error}");
+        assert!(error.ends_with("to one of parquet, json_lines, wet, warc, warc_index, text, zip, book"), "{error}");
     }
 
     #[test]

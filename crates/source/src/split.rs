@@ -22,7 +22,8 @@ pub struct Split {
     pub index: u32,
     /// Parquet: row groups. JSON lines: bytes of the file, where a line belongs to the range it begins in. ZIP: members,
     /// as counted in the archive's directory. WARC and WET, plain or with a
-    /// gzip member or zstd frame for each record: bytes of the file, where a record belongs to the range it begins in.
+    /// gzip member or a frame for each record: bytes of the file, where a record belongs to the range it begins in; of one of
+    /// which a list names records: these, as counted by their order in the file.
     /// Text and other compressed files and books: all bytes of the file.
     pub range: Range<u64>,
     /// How much of the file has to be read, for progress.
@@ -38,7 +39,7 @@ pub fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
         Format::Parquet => parquet_rows::splits(input, target_bytes),
         Format::JsonLines => json_lines::splits(input, target_bytes),
         Format::Zip => archive::splits(input, target_bytes),
-        Format::Wet | Format::Warc => warc::splits(input, target_bytes),
+        Format::Wet | Format::Warc | Format::WarcIndex => warc::splits(input, target_bytes),
         Format::Text | Format::Book => Ok(even(input.bytes, u64::MAX)),
     }
 }
@@ -79,7 +80,7 @@ fn read_any(
     match input.format {
         Format::Parquet => parquet_rows::read(input, container, split, visit),
         Format::JsonLines => json_lines::read(input, container, split, visit),
-        Format::Wet | Format::Warc => warc::read(input, container, split, to_text, visit),
+        Format::Wet | Format::Warc | Format::WarcIndex => warc::read(input, container, split, to_text, visit),
         Format::Text => text_file::read(input, container, visit),
         Format::Zip => archive::read(input, container, split, visit),
         Format::Book => {

@@ -3,9 +3,9 @@
 //!
 //! Records follow one another, so a wrong length or a lost byte would cost all that comes behind. A record is therefore
 //! believed only if it ends as a record ends; where it does not, reading goes on at the next line that begins one (in a
-//! broken gzip member or zstd frame: at the next one), and what lies between is one fault.
+//! broken gzip member or a frame: at the next one), and what lies between is one fault.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use document::{Container, Document, Fault, FaultKind, Place};
 use memchr::memmem;
@@ -17,6 +17,7 @@ use crate::{
     json_lines::whole_file,
     split::{self, Visit},
     text_file,
+    warc_index::lengths,
     warc_record::{
         Header, MARK_LENGTH, MARKS, MAX_HEADER, Page, RecordKind, arc_header, begins_record, damaged, is_arc,
         warc_header,
@@ -58,9 +59,12 @@ const END: usize = 4;
 /// How much of a compressed file's content is looked at to tell whether it can be split.
 const SAMPLE: u64 = 1 << 20;
 
-/// Splits of plain files, and of those that have a gzip member or zstd frame for each record, which is how crawls are
+/// Splits of plain files, and of those that have a gzip member or a frame for each record, which is how crawls are
 /// stored; all others are one split.
 pub(crate) fn splits(input: &Input, target_bytes: u64) -> Result<Vec<Split>, Error> {
+    if let Some(ranges) = &input.ranges {
+        return Ok(split::grouped(lengths(ranges), target_bytes));
+    }
     let one = split::even(input.bytes, u64::MAX);
     if input.bytes <= target_bytes {
         return Ok(one);
@@ -112,6 +116,12 @@ pub(crate) fn read(
     to_text: Option<ToText<'_>>,
     visit: Visit<'_>,
 ) -> Result<(), Error> {
+    let to_text = to_text.filter(|_| input.format != Format::Wet);
+    let end = split.range.end;
+    if let Some(ranges) = &input.ranges {
+        let reader = Reader { input, container, end, is_arc: false, only_headers: false, to_text, visit };
+        return read_ranges(reader, ranges.iter().take(end as usize).skip(split.range.start as usize));
+    }
     let mut window = match Window::open(&input.path) {
         Ok(window) => window,
         Err(trouble) if split.index == 0 => return whole_file(input, trouble, visit),
@@ -119,7 +129,6 @@ pub(crate) fn read(
         // The first split has told what is wrong with the file.
         Err(Trouble::Content(..)) => return Ok(()),
     };
-    let to_text = to_text.filter(|_| input.format != Format::Wet);
     let is_arc = is_arc(&mut window)?;
     if split.index > 0 {
         if window.is_plain() {
@@ -128,8 +137,32 @@ pub(crate) fn read(
             return Ok(());
         }
     }
-    let mut reader = Reader { input, container, end: split.range.end, is_arc, only_headers: false, to_text, visit };
+    let mut reader = Reader { input, container, end, is_arc, only_headers: false, to_text, visit };
     reader.read_all(&mut window, &mut |_, _| true)
+}
+
+/// Reads the records that begin in each range, and nothing else of the file.
+fn read_ranges<'r>(mut reader: Reader<'_, '_, '_>, ranges: impl Iterator<Item = &'r Range<u64>>) -> Result<(), Error> {
+    for range in ranges {
+        let opened = match Window::open_range(&reader.input.path, range) {
+            Ok(window) if begins_record(window.bytes(), false) => Ok((window, false)),
+            Ok(window) if begins_record(window.bytes(), true) => Ok((window, true)),
+            Ok(_) => Err(damaged("no record begins where the list says; is the list of the same crawl as the file?")),
+            Err(trouble) => Err(trouble),
+        };
+        match opened {
+            Ok((mut window, is_arc)) => {
+                (reader.end, reader.is_arc) = (range.end, is_arc);
+                reader.read_all(&mut window, &mut |_, _| true)?;
+            }
+            Err(Trouble::Machine(error)) => return Err(error),
+            Err(Trouble::Content(kind, message)) => {
+                let place = Place::Record { offset: range.start, length: range.end - range.start };
+                (reader.visit)(Err(reader.input.fault(kind, &place, message)));
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Reader<'r, 't, 'v> {
@@ -623,6 +656,34 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn lz4_frame(bytes: &[u8]) -> Vec<u8> {
+        let checked = lz4_flex::frame::FrameInfo::new().content_checksum(true);
+        let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(checked, Vec::new());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_broken_lz4_frame_costs_its_record_and_a_cut_one_is_told() {
+        let mut frames: Vec<Vec<u8>> = (0..4).map(|number| lz4_frame(&answer(number))).collect();
+        let checksum = frames[1].len() - 1;
+        frames[1][checksum] ^= 1;
+        let bytes = frames.concat();
+        // In the middle of a block, at its end, and before the checksum.
+        for cut in [20, 8, 4] {
+            let (seen, faults) = read_web("a.warc.lz4", &bytes[..bytes.len() - cut], u64::MAX);
+            let places: Vec<&str> = seen.iter().filter_map(|it| it.split(' ').next()).collect();
+            let (first, third) = (frames[0].len(), frames[0].len() + frames[1].len());
+            assert_eq!(
+                places,
+                [format!("record=0+{first}"), format!("record={third}+{}", frames[2].len())],
+                "{faults:?}"
+            );
+            assert!(faults[0].contains(&format!("record={first}+{}: ", frames[1].len())), "{faults:?}");
+            assert!(faults.len() == 2 && faults[1].contains("ends too early"), "{faults:?}");
+        }
+    }
+
     #[test]
     fn a_broken_zstd_frame_costs_its_record_and_is_named_by_its_range() {
         let mut frames: Vec<Vec<u8>> = (0..6).map(|number| frame(&answer(number))).collect();
@@ -773,10 +834,11 @@ mod tests {
                     _ => answer(number),
                 })
                 .collect();
-            for name in ["a.warc", "a.warc.gz", "a.warc.zst"] {
+            for name in ["a.warc", "a.warc.gz", "a.warc.zst", "a.warc.lz4"] {
                 let store = |it: &Vec<u8>| match name {
                     "a.warc.gz" => gzip(it),
                     "a.warc.zst" => frame(it),
+                    "a.warc.lz4" => lz4_frame(it),
                     _ => it.clone(),
                 };
                 let mut bytes: Vec<u8> = records.iter().flat_map(store).collect();

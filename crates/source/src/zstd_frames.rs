@@ -6,10 +6,12 @@ use std::{
     path::Path,
 };
 
-use memchr::memmem;
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
-use crate::decompress::{MAX_TRIALS, START, STEP, read_full};
+use crate::{
+    decompress::{MAX_TRIALS, START, STEP, read_full},
+    stored::find_start,
+};
 
 /// How a frame begins.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -109,42 +111,27 @@ impl Frames {
     }
 
     /// Goes on at the first frame at or behind `position` whose content begins as wanted, and says whether there is one.
-    pub(crate) fn resume_at(&mut self, mut position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
-        let mut piece = vec![0; STEP];
-        loop {
-            self.file.seek(SeekFrom::Start(position))?;
-            let count = read_full(&mut self.file, &mut piece)?;
-            for at in memmem::find_iter(&piece[..count], &MAGIC) {
-                let candidate = position + at as u64;
-                if self.trials_left > 0 && {
-                    self.trials_left -= 1;
-                    let start = self.start_of_frame(candidate)?;
-                    !start.is_empty() && is_wanted(&start)
-                } {
-                    self.move_to(candidate)?;
-                    return Ok(true);
-                }
-            }
-            if count < piece.len() || self.trials_left == 0 {
-                self.ended = true;
-                return Ok(false);
-            }
-            position += (count + 1 - MAGIC.len()) as u64;
+    pub(crate) fn resume_at(&mut self, position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
+        let (mut file, mut trials_left) = (self.file.try_clone()?, self.trials_left);
+        let found = find_start(&mut file, position, &MAGIC, &mut trials_left, &mut |file, candidate| {
+            self.start_in(file, candidate).map(|start| !start.is_empty() && is_wanted(&start))
+        })?;
+        self.trials_left = trials_left;
+        match found {
+            Some(position) => self.move_to(position)?,
+            None => self.ended = true,
         }
+        Ok(found.is_some())
     }
 
-    fn move_to(&mut self, position: u64) -> io::Result<()> {
+    /// Goes on at a frame.
+    pub(crate) fn move_to(&mut self, position: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(position))?;
         self.decoder.reinit()?;
         self.input.clear();
         (self.start, self.position, self.frame) = (0, position, position);
         (self.is_between, self.broken, self.ended) = (true, false, false);
         Ok(())
-    }
-
-    fn start_of_frame(&mut self, position: u64) -> io::Result<Vec<u8>> {
-        let mut file = self.file.try_clone()?;
-        self.start_in(&mut file, position)
     }
 
     /// The first bytes, [`START`] at most, that come out of a frame at `position`; none if no frame begins there, or an

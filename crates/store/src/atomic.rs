@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -110,11 +111,32 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
 /// Fails if the file cannot be read.
 pub fn digest_of_file(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Digest, Error> {
     let mut file = File::open(path).map_err(Error::io(path))?;
-    let mut buffer = vec![0; 1 << 20];
     let mut hasher = Hasher::default();
+    add_bytes(&mut hasher, &mut file, progress).map_err(Error::io(path))?;
+    Ok(hasher.finish())
+}
+
+/// The digest of ranges of a file's bytes and of where they lie; `progress` is told how many bytes were read since it was
+/// last told.
+/// # Errors
+/// Fails if the file cannot be read. What lies behind its end has no bytes.
+pub fn digest_of_ranges(path: &Path, ranges: &[Range<u64>], progress: &mut dyn FnMut(u64)) -> Result<Digest, Error> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    let mut hasher = Hasher::default();
+    for Range { start, end } in ranges {
+        hasher.update(&start.to_le_bytes());
+        hasher.update(&end.to_le_bytes());
+        file.seek(SeekFrom::Start(*start)).map_err(Error::io(path))?;
+        add_bytes(&mut hasher, &mut (&mut file).take(end - start), progress).map_err(Error::io(path))?;
+    }
+    Ok(hasher.finish())
+}
+
+fn add_bytes(hasher: &mut Hasher, bytes: &mut impl Read, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
     loop {
-        match file.read(&mut buffer).map_err(Error::io(path))? {
-            0 => return Ok(hasher.finish()),
+        match bytes.read(&mut buffer)? {
+            0 => return Ok(()),
             read => {
                 hasher.update(&buffer[..read]);
                 progress(read as u64);
@@ -196,6 +218,9 @@ mod tests {
         let (bytes, digest) = file.commit().unwrap();
         assert_eq!((bytes, digest), (2, Digest::of(b"12")));
         assert_eq!(digest_of_file(&path, &mut |_| ()).unwrap(), digest);
+        let of = |ranges: &[Range<u64>]| digest_of_ranges(&path, ranges, &mut |_| ()).unwrap();
+        assert_eq!(of(&[0..2, 2..3]), of(&[0..2, 2..3]));
+        assert_ne!(of(&[0..2, 2..3]), of(&[0..1, 1..3]));
         assert_eq!(read_json::<u32>(&path).unwrap(), Some(12));
         assert_eq!(read_json::<u32>(&folder.path().join("none.json")).unwrap(), None);
         assert!(read_json::<String>(&path).unwrap_err().to_string().contains("delete the output folder"));

@@ -16,7 +16,8 @@ mod schema;
 mod table;
 
 pub use atomic::{
-    FileRecord, digest_of_file, place, read_json, remove_others, remove_temporary, write_bytes, write_json,
+    FileRecord, digest_of_file, digest_of_ranges, place, read_json, remove_others, remove_temporary, write_bytes,
+    write_json,
 };
 pub use edit::{TextCut, with_cluster_sizes, with_cuts};
 pub use error::Error;
