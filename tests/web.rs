@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     builds::{read_by_source, recounted, stated},
-    support::{Workspace, all_rows, root, shared_data, text},
+    support::{Row, Workspace, all_rows, root, shared_data, text},
 };
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -101,6 +101,24 @@ fn pages_of_an_archive_become_a_corpus_with_the_range_of_each() {
         all_rows(&out.join("rejected")).into_iter().filter(|it| text(it, "outcome") == "failed").collect();
     assert_eq!(failed.len(), 1);
     workspace.run(&["verify", "out"]).ended(0);
+
+    // The same records by a list of them, and nothing else of the archive: damage between them goes unnoticed.
+    let listed = rows.iter().map(|row| {
+        let (offset, length) = text(row, "locator").rsplit_once("record=").unwrap().1.split_once('+').unwrap();
+        format!("pages.warc.gz,{offset},{length}\n")
+    });
+    workspace.write("raw/index/list.csv", format!("filename,offset,length\n{}", listed.collect::<String>()));
+    let description = fs::read_to_string(workspace.path("web/sources/pages.toml")).unwrap();
+    let description = description.replace("files = [\"*.warc.gz\"]", "files = [\"index/*\"]\nformat = \"warc_index\"");
+    workspace.write("web/sources/pages.toml", description);
+    workspace.run(&["build", "pipelines/web.toml", "--out", "listed", "--jobs", "2"]).ended(0);
+    let listed = all_rows(&workspace.path("listed/corpus"));
+    for column in ["id", "text", "locator", "url"] {
+        let of = |rows: &[Row]| rows.iter().map(|row| text(row, column).to_owned()).collect::<Vec<_>>();
+        assert_eq!(of(&listed), of(&rows), "{column}");
+    }
+    assert_eq!(read_by_source(&stated(&workspace.path("listed")))["pages"], rows.len() as u64);
+    workspace.run(&["verify", "listed"]).ended(0);
 }
 
 #[test]

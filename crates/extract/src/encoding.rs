@@ -82,11 +82,11 @@ fn wrongness(decoded: &Decoded<'_>) -> u64 {
 
 /// The standard's "prescan a byte stream to determine its encoding".
 fn prescan(bytes: &[u8]) -> Option<&'static Encoding> {
-    if bytes.starts_with(b"<\0?\0x\0") {
-        return Some(UTF_16LE);
-    }
-    if bytes.starts_with(b"\0<\0?\0x") {
-        return Some(UTF_16BE);
+    // The standard knows these of an XML declaration alone; no page in another encoding has them either.
+    match bytes {
+        [b'<', 0, b'!'..=b'~', 0, ..] => return Some(UTF_16LE),
+        [0, b'<', 0, b'!'..=b'~', ..] => return Some(UTF_16BE),
+        _ => {}
     }
     let mut at = 0;
     while at < bytes.len() {
@@ -295,6 +295,10 @@ mod tests {
             "windows-1252"
         );
         assert_eq!(decode(b"<meta charset=utf-16>abc", None).encoding, "UTF-8");
+        let page = "<!doctype html><p>Сердце 心";
+        let low_first: Vec<u8> = page.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let high_first: Vec<u8> = page.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!((&decode(&low_first, None).text[..], &decode(&high_first, None).text[..]), (page, page));
     }
 
     #[test]
