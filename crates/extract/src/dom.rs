@@ -326,7 +326,15 @@ impl Parser<'_> {
         let is_open = self.start_element(tag, name_at as u32, attributes, closes_itself);
         if RAW.has(tag) || ESCAPABLE_RAW.has(tag) {
             let name = &self.dom.html[name_at..name_at + length];
-            let (content_end, end) = end_of_raw(bytes, at, name.as_bytes(), tag == Tag::SCRIPT);
+            let (mut content_end, mut end) = end_of_raw(bytes, at, name.as_bytes(), tag == Tag::SCRIPT);
+            // What stands in `noscript` is no markup to a browser with scripts: `<iframe …/>` in it ends with it.
+            if self.is_open(Tag::NOSCRIPT) && matches!(tag, Tag::IFRAME | Tag::NOEMBED | Tag::NOFRAMES | Tag::XMP) {
+                let inside = &bytes[at..content_end];
+                let ends = ["</noscript", "</NOSCRIPT"].map(|it| memmem::find(inside, it.as_bytes()));
+                if let Some(length) = ends.into_iter().flatten().min() {
+                    (content_end, end) = (at + length, at + length);
+                }
+            }
             if is_open {
                 self.text(at, content_end, ESCAPABLE_RAW.has(tag));
                 let depth = self.stack.len() - 1;
@@ -702,6 +710,7 @@ mod tests {
                 "script('if (a<b) '</p>' <!-- <script> </script> -->') 'x'",
             ),
             ("<style>a<b</style>&lt;p&gt; &alpha; &#945; &#x3b1; &ampx &notit;", "style('a<b') '<p> α α α &x ¬it;'"),
+            ("<noscript><iframe src=x /></noscript>y", "noscript(iframe) 'y'"),
             ("<textarea>a<b>&amp;</textarea>", "textarea('a<b>&')"),
             ("a<p title=\"x>y\" b='<' c=d/e f>z", "'a' p('z')"),
             ("a<p title=\"never closed", "'a'"),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
+    context::{self, Context},
     dom::Dom,
     measure::{Block, Measures, Size},
     metadata::Metadata,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Numbers of one block.
-pub(crate) const COUNT: usize = 110;
+pub(crate) const COUNT: usize = 102 + context::COUNT + 1;
 
 /// What the rules made of the page, as far as it is asked here.
 pub(crate) struct Seen {
@@ -61,6 +62,7 @@ const OWN: [TagSet; 6] = [
 /// How many blocks are alike, and what they hold together.
 #[derive(Clone, Copy, Default)]
 struct Group {
+    number: u32,
     count: u32,
     size: Size,
     ends: u32,
@@ -75,8 +77,17 @@ fn share(part: u32, whole: u32) -> f32 {
     if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
 }
 
-/// Rows of [`COUNT`] numbers, one for each block.
-pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata, seen: &Seen) -> Vec<[f32; COUNT]> {
+/// Groups that a block is in: those whose elements have the same names as its own, then those of its place.
+pub(crate) const GROUPS: usize = 1 + context::GROUPS;
+
+/// What is known of the blocks of a page, each by its place.
+pub(crate) struct Features {
+    pub rows: Vec<[f32; COUNT]>,
+    /// The numbers of the groups that a block is in.
+    pub groups: Vec<[u32; GROUPS]>,
+}
+
+pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata, seen: &Seen) -> Features {
     let blocks = &measures.blocks;
     let around = Around::of(dom, measures);
     let page = PageNumbers::of(blocks, metadata, seen);
@@ -91,13 +102,17 @@ pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata, seen: &See
         })
         .collect();
     for (index, block) in blocks.iter().enumerate() {
-        let group = groups.entry(keys[index].0).or_default();
+        let number = groups.len() as u32;
+        let group = groups.entry(keys[index].0).or_insert(Group { number, ..Group::default() });
         group.count += 1;
         group.size.add(block.size);
         group.ends += u32::from(block.ends);
         group.strict += u32::from(seen.strict[index]);
         *texts.entry(keys[index].2).or_default() += 1;
     }
+    let (contexts, places) = Context::of(dom, measures, metadata, seen.title).rows();
+    let mut seen_texts: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut members = Vec::with_capacity(blocks.len());
     let mut rows = Vec::with_capacity(blocks.len());
     let mut before = 0;
     for (index, block) in blocks.iter().enumerate() {
@@ -140,11 +155,19 @@ pub(crate) fn of(dom: &Dom, measures: &Measures, metadata: &Metadata, seen: &See
         row.push(f32::from(u8::from(seen.strict[index])));
         row.push(f32::from(u8::from(seen.wide[index])));
         page.write(&mut row);
+        for number in contexts[index] {
+            row.push(number);
+        }
+        let copies = seen_texts.entry(keys[index].2).or_default();
+        row.push(number(*copies));
+        *copies += 1;
         before += block.size.text;
-        debug_assert!(row.next <= COUNT, "{} numbers", row.next);
+        debug_assert!(row.next == COUNT, "{} numbers", row.next);
         rows.push(row.numbers);
+        let [one, two, three, four, five] = places[index];
+        members.push([group.number, one, two, three, four, five]);
     }
-    rows
+    Features { rows, groups: members }
 }
 
 struct Row {

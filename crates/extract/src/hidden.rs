@@ -80,8 +80,19 @@ fn is_hidden(dom: &Dom, node: usize) -> bool {
 
 /// Whether a hidden element is a part of the page that a reader unfolds, or that a script moves into its place.
 fn is_folded(dom: &Dom, node: usize) -> bool {
-    const WORDS: [&str; 9] =
-        ["accordion", "collaps", "tabpanel", "tab-pane", "tab_pane", "tab-content", "faq", "toggle-content", "answer"];
+    const WORDS: [&str; 11] = [
+        "accordion",
+        "collaps",
+        "tabpanel",
+        "tab-pane",
+        "tab_pane",
+        "tab-content",
+        "faq",
+        "toggle-content",
+        "toggle__content",
+        "answer",
+        "carousel__",
+    ];
     let has = |value: &str| {
         let value = value.to_ascii_lowercase();
         WORDS.iter().any(|word| value.contains(word))
@@ -90,6 +101,10 @@ fn is_folded(dom: &Dom, node: usize) -> bool {
     if dom.raw_attribute(node, "id").is_some_and(|id| id.starts_with("S:") || has(id)) {
         return true;
     }
-    dom.raw_attribute(node, "role").is_some_and(|role| matches!(role, "tabpanel" | "region"))
+    // A part that names its heading is unfolded by it; so are dialogs, but these say what they are.
+    let role = dom.raw_attribute(node, "role");
+    let has_heading = role.is_none() && dom.raw_attribute(node, "aria-labelledby").is_some();
+    has_heading
+        || role.is_some_and(|role| matches!(role, "tabpanel" | "region"))
         || dom.raw_attribute(node, "class").is_some_and(has)
 }

@@ -1,21 +1,25 @@
-//! Which blocks of a page are its text, where rules written by hand do not know: a sum of small decision trees over the
-//! numbers of `features`, learned from pages of seven sorts (articles, services, shops, lists, forums, documentation).
+//! Which blocks of a page are its text, where rules written by hand do not know: sums of small decision trees, learned from
+//! pages of seven sorts (articles, services, shops, lists, forums, documentation, collections). The first sum judges each
+//! block by its own numbers (`features`), the second by what the first says of those around it (`neighbours`); the mean of
+//! the two probabilities counts.
 //!
-//! `blocks.trees` holds the trees, a line each, in preorder: `f7 0.25` asks whether the seventh number is at most 0.25 (the
-//! left branch comes next, then the right one), a bare number is a leaf. `tests/bench/train_blocks.py` makes the file.
+//! `blocks.trees` and `neighbours.trees` hold the trees, a line each, in preorder: `f7 0.25` asks whether the seventh number is at most 0.25 (the
+//! left branch comes next, then the right one), a bare number is a leaf. `tests/bench/train_blocks.py` makes the files.
 
 use std::sync::OnceLock;
 
 use crate::{
     dom::Dom,
-    features::{COUNT, Seen},
+    features::{self, Features, Seen},
     measure::Measures,
+    neighbours,
     page_kind::PageKind,
     select::{Selection, mark},
     tag::Tag,
 };
 
-const TREES: &str = include_str!("blocks.trees");
+const FIRST: &str = include_str!("blocks.trees");
+const SECOND: &str = include_str!("neighbours.trees");
 /// No block that is less likely to be text than this is kept, whatever else there is.
 const LEAST: f64 = 0.2;
 const LEAF: u32 = u32::MAX;
@@ -35,12 +39,13 @@ struct Forest {
 }
 
 impl Forest {
-    fn shipped() -> &'static Forest {
-        static FOREST: OnceLock<Forest> = OnceLock::new();
-        FOREST.get_or_init(|| Forest::parse(TREES))
+    /// The trees of the first judgement, and those of the second.
+    fn shipped() -> &'static [Forest; 2] {
+        static FORESTS: OnceLock<[Forest; 2]> = OnceLock::new();
+        FORESTS.get_or_init(|| [Forest::parse(FIRST, features::COUNT), Forest::parse(SECOND, neighbours::COUNT)])
     }
 
-    fn parse(trees: &str) -> Forest {
+    fn parse(trees: &str, count: usize) -> Forest {
         let mut forest = Forest { nodes: Vec::new(), roots: Vec::new() };
         for line in trees.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             forest.roots.push(forest.nodes.len() as u32);
@@ -52,7 +57,7 @@ impl Forest {
                 match word.strip_prefix('f') {
                     Some(feature) => {
                         let feature = feature.parse().expect("the shipped trees name numbers");
-                        assert!((feature as usize) < COUNT, "the shipped trees ask for numbers that exist");
+                        assert!((feature as usize) < count, "the shipped trees ask for numbers that exist");
                         open.push(forest.nodes.len());
                         let threshold = value(words.next().expect("a question has a threshold"));
                         forest.nodes.push(Node { feature, right: 0, value: threshold });
@@ -69,8 +74,13 @@ impl Forest {
         forest
     }
 
+    /// The probability that a block is text, by its numbers.
+    fn probability(&self, row: &[f32]) -> f64 {
+        rounded(1.0 / (1.0 + (-self.judge(row)).exp()))
+    }
+
     /// Log-odds that a block is text.
-    fn judge(&self, row: &[f32; COUNT]) -> f64 {
+    fn judge(&self, row: &[f32]) -> f64 {
         let mut sum = 0.0;
         for root in &self.roots {
             let mut at = *root as usize;
@@ -87,12 +97,48 @@ impl Forest {
     }
 }
 
+/// What the trees say of the blocks of a page.
+pub(crate) struct Judgement {
+    likely: Vec<f64>,
+    sizes: Vec<f64>,
+    /// The probability from which on blocks are kept.
+    least: f64,
+}
+
+impl Judgement {
+    pub fn of(measures: &Measures, features: &Features) -> Judgement {
+        let [first, second] = Forest::shipped();
+        let sizes: Vec<f64> = measures.blocks.iter().map(|block| f64::from(block.size.text)).collect();
+        let alone: Vec<f64> = features.rows.iter().map(|row| first.probability(row)).collect();
+        let rows = neighbours::rows(&alone, &sizes, &features.groups);
+        let likely: Vec<f64> =
+            alone.iter().zip(&rows).map(|(alone, row)| (alone + second.probability(row)) / 2.0).collect();
+        let least = threshold(&likely, &sizes);
+        Judgement { likely, sizes, least }
+    }
+
+    /// By how much the expected F1 of blocks that were chosen otherwise is less than that of those that are kept here.
+    pub fn loss(&self, chosen: &[bool]) -> f64 {
+        let own = self.expected_f1(|index| self.likely[index] >= self.least);
+        own - self.expected_f1(|index| chosen[index])
+    }
+
+    fn expected_f1(&self, is_kept: impl Fn(usize) -> bool) -> f64 {
+        let (mut right, mut kept, mut expected) = (0.0, 0.0, 0.0);
+        for (index, (likely, size)) in self.likely.iter().zip(&self.sizes).enumerate() {
+            expected += likely * size;
+            if is_kept(index) {
+                right += likely * size;
+                kept += size;
+            }
+        }
+        2.0 * right / (kept + expected).max(1.0)
+    }
+}
+
 /// The blocks of a page that are its text; none where no block looks like it.
-pub(crate) fn select(dom: &Dom, measures: &Measures, seen: &Seen, rows: &[[f32; COUNT]]) -> Option<Selection> {
-    let forest = Forest::shipped();
-    let sizes: Vec<f64> = measures.blocks.iter().map(|block| f64::from(block.size.text)).collect();
-    let likely: Vec<f64> = rows.iter().map(|row| rounded(1.0 / (1.0 + (-forest.judge(row)).exp()))).collect();
-    let least = threshold(&likely, &sizes);
+pub(crate) fn select(dom: &Dom, measures: &Measures, seen: &Seen, judgement: &Judgement) -> Option<Selection> {
+    let (likely, least) = (&judgement.likely, judgement.least);
     let mut dropped = measures.silent.clone();
     if likely.iter().all(|it| *it < least) {
         return None;
@@ -162,14 +208,19 @@ mod tests {
 
     #[test]
     fn trees_are_read_in_preorder() {
-        let forest = Forest::parse("# two trees\nf1 0.5 f0 2 -1 3 10\n0.25\n");
-        let mut row = [0.0; COUNT];
-        assert_eq!(forest.judge(&row), -0.75);
-        row[0] = 2.5;
-        assert_eq!(forest.judge(&row), 3.25);
-        row[1] = 0.75;
-        assert_eq!(forest.judge(&row), 10.25);
-        assert!(Forest::shipped().roots.len() > 10);
+        let forest = Forest::parse("# two trees\nf1 0.5 f0 2 -1 3 10\n0.25\n", 2);
+        let judge = |row: [f32; 2]| forest.judge(&row);
+        assert_eq!((judge([0.0, 0.0]), judge([2.5, 0.0]), judge([2.5, 0.75])), (-0.75, 3.25, 10.25));
+        assert!(Forest::shipped().iter().all(|forest| forest.roots.len() > 10));
+    }
+
+    #[test]
+    fn the_loss_is_small_where_few_words_differ() {
+        let (likely, sizes) = (vec![0.95, 0.9, 0.1], vec![1000.0, 20.0, 900.0]);
+        let judgement = Judgement { least: threshold(&likely, &sizes), likely, sizes };
+        assert_eq!(judgement.loss(&[true, true, false]), 0.0);
+        assert!((0.001..0.02).contains(&judgement.loss(&[true, false, false])));
+        assert!(judgement.loss(&[true, true, true]) > 0.2 && judgement.loss(&[false, true, false]) > 0.8);
     }
 
     #[test]

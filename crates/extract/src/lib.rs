@@ -7,8 +7,8 @@
 //! How the main text is found: every run of text gets a score, long sentences for and links and scraps against; the
 //! smallest element that holds nearly all of the score is the text (`select`). Names of classes and structured data say
 //! what to leave out before (`signals`) and, where several parts compete, which one is meant. That is how an article is
-//! found. On other pages (forums, shops, lists, services) each block is judged by itself, by small decision trees that
-//! were learned (`features`, `learned`); what the rules found is one of the things they ask.
+//! found. On other pages (forums, shops, lists, services) each block is judged by small decision trees that were learned
+//! (`features`, `context`, `neighbours`, `learned`); what the rules found is one of the things they ask.
 //!
 //! ```
 //! let html = "<title>Angina</title><nav><a href=/>Home</a></nav><h1>Angina</h1><p>Chest pain that comes with effort \
@@ -20,6 +20,7 @@
 
 pub mod book;
 mod by_selectors;
+mod context;
 mod css;
 mod dom;
 mod encoding;
@@ -28,11 +29,13 @@ mod hidden;
 mod learned;
 mod measure;
 mod metadata;
+mod neighbours;
 mod opt_out;
 mod page_kind;
 mod render;
 mod select;
 mod signals;
+mod stated;
 mod tag;
 mod wide;
 
@@ -44,7 +47,7 @@ pub use metadata::Metadata;
 pub use opt_out::{forbids_training, is_opt_out};
 
 /// Rises when the text of some page changes: it is part of the fingerprint of what is built from pages.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How the text of a page was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -96,14 +99,16 @@ impl Page {
     }
 }
 
-/// The text of each block of a page and the numbers by which it is judged, for `tests/bench/train_blocks.py`.
+/// What `tests/bench/train_blocks.py` learns from: of each block of a page its text, the numbers by which it is judged, and
+/// the numbers of the groups that it is in.
 #[doc(hidden)]
-pub fn blocks(html: &str) -> Vec<(String, Vec<f32>)> {
+pub fn blocks(html: &str) -> Vec<(String, Vec<f32>, Vec<u32>)> {
     let dom = dom::Dom::parse(html, &Limits::default());
     let metadata = metadata::read(&dom);
     let measures = measure::Measures::of(&dom);
-    let blocks = select::numbers(&dom, &measures, &metadata).into_iter();
-    blocks.map(|(text, numbers)| (text, numbers.to_vec())).collect()
+    let (texts, features) = select::numbers(&dom, &measures, &metadata);
+    let numbers = features.rows.iter().zip(&features.groups);
+    texts.into_iter().zip(numbers).map(|(text, (row, groups))| (text, row.to_vec(), groups.to_vec())).collect()
 }
 
 /// Extracts the main text of a page.
@@ -113,6 +118,7 @@ pub fn page(html: &str, limits: &Limits) -> Page {
     let measures = measure::Measures::of(&dom);
     let selection = select::select(&dom, &measures, &metadata);
     let text = render::render(&dom, &selection);
+    let text = stated::or_stated(text, &metadata);
     let mojibake = count_mojibake(&text);
     Page { metadata, text, cut: dom.is_cut, method: Method::MainText, mojibake }
 }

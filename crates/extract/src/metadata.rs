@@ -28,9 +28,9 @@ pub struct Metadata {
     /// `@type` values of JSON-LD.
     #[serde(skip)]
     pub(crate) kinds: Vec<String>,
-    /// The text that JSON-LD says is the article's.
+    /// Texts and descriptions in JSON-LD, in its order.
     #[serde(skip)]
-    pub(crate) body: Option<String>,
+    pub(crate) texts: Vec<String>,
     #[serde(skip)]
     pub(crate) generator: Option<String>,
     /// Titles that the page gives itself: of the window, of social media, of JSON-LD.
@@ -40,6 +40,21 @@ pub struct Metadata {
 
 /// JSON-LD of a page beyond this is not read.
 const MAX_JSON: usize = 2 << 20;
+
+const MAX_TEXTS: usize = 1000;
+/// Where JSON-LD holds further things.
+const INNER: [&str; 10] = [
+    "@graph",
+    "mainEntity",
+    "mainEntityOfPage",
+    "liveBlogUpdate",
+    "acceptedAnswer",
+    "suggestedAnswer",
+    "comment",
+    "hasPart",
+    "itemListElement",
+    "item",
+];
 
 pub(crate) fn read(dom: &Dom) -> Metadata {
     let mut page = Metadata::default();
@@ -124,7 +139,7 @@ pub(crate) fn read(dom: &Dom) -> Metadata {
     page.author = page.author.or(item.author);
     page.site = page.site.or(item.site);
     page.kinds = item.kinds;
-    page.body = item.body;
+    page.texts = item.texts;
     page
 }
 
@@ -243,7 +258,7 @@ struct Item {
     author: Option<String>,
     date: Option<String>,
     site: Option<String>,
-    body: Option<String>,
+    texts: Vec<String>,
     kinds: Vec<String>,
 }
 
@@ -292,12 +307,16 @@ fn visit_json(value: &Value, item: &mut Item, depth: usize) {
                 item.date = item.date.take().or_else(|| text("datePublished"));
                 item.author = item.author.take().or_else(|| object.get("author").and_then(name));
                 item.site = item.site.take().or_else(|| object.get("publisher").and_then(name));
-                item.body = item.body.take().or_else(|| {
-                    let body = object.get("articleBody").or_else(|| object.get("text"))?.as_str()?;
-                    (body.len() > 200).then(|| body.to_owned())
-                });
             }
-            for key in ["@graph", "mainEntity", "mainEntityOfPage", "liveBlogUpdate"] {
+            for key in ["articleBody", "text", "description"] {
+                if let Some(text) = object.get(key).and_then(Value::as_str)
+                    && text.len() >= 20
+                    && item.texts.len() < MAX_TEXTS
+                {
+                    item.texts.push(text.to_owned());
+                }
+            }
+            for key in INNER {
                 if let Some(inner) = object.get(key) {
                     visit_json(inner, item, depth + 1);
                 }

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
     dom::Dom,
-    features::{self, Seen},
+    features::{self, Features, Seen},
     learned,
     measure::{BLOCKS, Block, Measures},
     metadata::Metadata,
@@ -42,9 +42,10 @@ const TAGS_AGAINST: TagSet = TagSet::of(&[Tag::NAV, Tag::FOOTER, Tag::ASIDE, Tag
 const SMALL_AGAINST: Signals =
     Signals::BYLINE.with(Signals::TAGS).with(Signals::META).with(Signals::CAPTION).with(Signals::WIDGET);
 
-/// Many a service's page calls itself an article. It is believed where it has a date or says so as structured data, or
-/// where the one text found holds so much of all that is not frame.
-const ARTICLE_SHARE: f64 = 0.6;
+/// The rules' text is taken for a page that calls itself an article, if the trees expect of it so much less of F1 than of
+/// what they would keep. Many a list or service calls itself an article; a date or structured data speak for it.
+const MOST_LOSS: f64 = 0.04;
+const MOST_LOSS_DATED: f64 = 0.25;
 
 pub(crate) fn block_score(dom: &Dom, block: &Block) -> f64 {
     let tag = dom.tag(block.element as usize);
@@ -136,15 +137,14 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Sel
     let kept = strict.size(dom, measures);
     let kind = page_kind::of(dom, measures, metadata);
     let wide = wide::select(dom, measures, &first, kind);
+    let seen = Seen { strict: strict.blocks(dom, measures), wide: wide.blocks(dom, measures), kind, title };
+    let features = features::of(dom, measures, metadata, &seen);
+    let judgement = learned::Judgement::of(measures, &features);
     let is_dated = kept >= 250 && (metadata.date.is_some() || page_kind::says_article(metadata));
-    let holds_most = f64::from(kept) >= ARTICLE_SHARE * f64::from(wide.size(dom, measures));
-    let is_article = kind == PageKind::Article && (is_dated || holds_most);
-    if !is_article {
-        let seen = Seen { strict: strict.blocks(dom, measures), wide: wide.blocks(dom, measures), kind, title };
-        let rows = features::of(dom, measures, metadata, &seen);
-        if let Some(learned) = learned::select(dom, measures, &seen, &rows) {
-            return learned;
-        }
+    let most = if is_dated { MOST_LOSS_DATED } else { MOST_LOSS };
+    let is_article = kind == PageKind::Article && judgement.loss(&seen.strict) <= most;
+    if !is_article && let Some(learned) = learned::select(dom, measures, &seen, &judgement) {
+        return learned;
     }
     // Where template names leave next to nothing, they were misunderstood.
     if kept < 200 && f64::from(kept) < 0.5 * first.good[0] {
@@ -157,15 +157,15 @@ pub(crate) fn select(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Sel
 }
 
 /// Each block's text with its numbers, as they are learned from.
-pub(crate) fn numbers(dom: &Dom, measures: &Measures, metadata: &Metadata) -> Vec<(String, [f32; features::COUNT])> {
+pub(crate) fn numbers(dom: &Dom, measures: &Measures, metadata: &Metadata) -> (Vec<String>, Features) {
     let first = Scores::of(dom, measures, &measures.silent, 0);
     let title = find_title(dom, measures, metadata, &first);
     let kind = page_kind::of(dom, measures, metadata);
     let strict = select_by(dom, measures, metadata, &first, title, true).blocks(dom, measures);
     let wide = wide::select(dom, measures, &first, kind).blocks(dom, measures);
-    let rows = features::of(dom, measures, metadata, &Seen { strict, wide, kind, title });
+    let features = features::of(dom, measures, metadata, &Seen { strict, wide, kind, title });
     let text = |block: &Block| (block.first..=block.last).map(|it| dom.text(it as usize)).collect();
-    measures.blocks.iter().map(text).zip(rows).collect()
+    (measures.blocks.iter().map(text).collect(), features)
 }
 
 impl Selection {

@@ -203,3 +203,43 @@ fn what_waits_for_a_script_is_text() {
         format!("<title>Asthma</title><div id=app><p>Loading</p></div><div hidden id='S:0'><p>{text}</p></div>");
     has_all(&page(&streamed).text, &[text], &[]);
 }
+
+#[test]
+fn a_panel_that_names_its_heading_is_folded_and_not_hidden() {
+    let panel = |id: &str, name: &str, text: &str| {
+        format!(
+            "<h3 id={id}-h>{name}</h3><div id={id} hidden aria-hidden=true aria-labelledby={id}-h><p>{text}</p></div>"
+        )
+    };
+    let panels = [
+        "Take the tablet with water in the morning, half an hour before you eat or drink anything else.",
+        "Call the ward if your temperature rises above 38 degrees, or if the wound begins to bleed again.",
+        "Physiotherapy begins on the day after surgery, and most patients climb stairs by the end of the week.",
+    ];
+    let [first, second, third] = panels;
+    let body = format!(
+        "<main><h1>After your operation</h1>{}{}{}</main><div role=dialog aria-labelledby=x hidden><p>Choose your language before you go on, please.</p></div>",
+        panel("a", "Tablets", first),
+        panel("b", "Fever", second),
+        panel("c", "Movement", third)
+    );
+    has_all(&page(&site("After your operation", &body)).text, &panels, &["Choose your language"]);
+}
+
+#[test]
+fn a_frame_that_noscript_holds_ends_with_it() {
+    let text = "心房颤动是最常见的心律失常，可以引起中风，因此多数病人需要服用抗凝药物。";
+    let html = format!("<body><noscript><iframe src=x height=0 /></noscript><main><p>{text}</p></main>");
+    assert_eq!(page(&html).text, text);
+}
+
+#[test]
+fn a_page_that_shows_nothing_is_what_it_says_of_itself() {
+    let html = "<title>Metformin - Forum</title><meta name=description content='Which dose in the evening?'>\
+        <script type='application/ld+json'>{\"@type\":\"DiscussionForumPosting\",\"text\":\"My father takes 500 mg twice a day.\",\
+        \"comment\":[{\"@type\":\"Comment\",\"text\":\"With the meal, said our doctor.\"}]}</script><div id=app></div>";
+    assert_eq!(
+        page(html).text,
+        "My father takes 500 mg twice a day.\nWith the meal, said our doctor.\nWhich dose in the evening?"
+    );
+}
