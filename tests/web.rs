@@ -139,7 +139,7 @@ fn extract_writes_the_same_bytes_for_any_number_of_threads() {
     assert!(ids[2].starts_with("c.warc.gz#record=0+") && ids.len() == 4, "{ids:?}");
     assert_eq!(pages[1]["title"], "Asthma");
     assert_eq!(pages[2]["url"], "https://clinic.example/asthma");
-    assert!(pages[0]["text"].as_str().unwrap().starts_with("Asthma is a lasting disease"), "{}", pages[0]["text"]);
+    assert!(pages[0]["text"].as_str().unwrap().contains("Asthma is a lasting disease"), "{}", pages[0]["text"]);
     workspace.run(&["extract", "nowhere.html"]).ended(2);
 }
 
