@@ -94,7 +94,8 @@ fn a_page_that_ends_its_worker_costs_that_page_alone() {
             assert_eq!(line["method"], "text_layer");
         }
     }
-    assert!(lines[2]["fault"]["message"].as_str().unwrap().contains("worker process"), "{}", lines[2]);
+    // Whether memory or CPU time runs out first depends on the machine.
+    assert!(lines[2]["fault"]["message"].as_str().unwrap().contains("ended"), "{}", lines[2]);
     assert_eq!(ran.stderr.matches("#page=3").count(), 1, "{}", ran.stderr);
 }
 
@@ -149,13 +150,25 @@ fn books_become_a_corpus_and_a_second_build_reads_no_page_again() {
     assert!(ran.stderr.contains("1 records could not be read"), "{}", ran.stderr);
     let out = workspace.path("out");
     assert_eq!(stated(&out), recounted(&out));
-    // Five files, and one page of one of them.
-    assert_eq!(read_by_source(&stated(&out))["sample_books"], 6);
+    let rejected = all_rows(&out.join("rejected"));
+    let left_out: Vec<(&str, &str)> = rejected
+        .iter()
+        .filter(|row| text(row, "stage") == "read_books")
+        .map(|row| (text(row, "locator"), text(row, "rule")))
+        .collect();
+    let expected = [
+        ("asthma.pdf#page=1", "cover"),
+        ("asthma.pdf#page=2", "contents"),
+        ("asthma.pdf#page=6", "references"),
+        ("zz_same.pdf", "same_file"),
+    ];
+    assert_eq!(left_out, expected, "each with its reason, and the same file is not read twice");
+    // Five files, the page of one of them that cannot be read, and those that are left out.
+    assert_eq!(read_by_source(&stated(&out))["sample_books"], 5 + 1 + 3);
     workspace.run(&["verify", "out"]).ended(0);
-    let failed: Vec<_> =
-        all_rows(&out.join("rejected")).into_iter().filter(|it| text(it, "outcome") == "failed").collect();
+    let failed: Vec<_> = rejected.iter().filter(|it| text(it, "outcome") == "failed").collect();
     assert_eq!(failed.len(), 1);
-    assert_eq!(text(&failed[0], "locator"), "five.pdf#page=3");
+    assert_eq!(text(failed[0], "locator"), "five.pdf#page=3");
     let rows = all_rows(&out.join("corpus"));
     let book = |path: &str| rows.iter().find(|row| text(row, "file_path") == path).unwrap_or_else(|| panic!("{path}"));
     assert!(rows.iter().all(|row| text(row, "file_path") != "zz_same.pdf"), "the same book twice");
@@ -223,4 +236,42 @@ fn hostile_files_cost_less_than_ten_seconds_and_a_gigabyte_and_each_loss_is_repo
         };
         assert_eq!(faults, stderr.lines().filter(is_report).count(), "{name}: {stderr}");
     }
+}
+
+#[test]
+fn a_page_on_record_is_read_again_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("one.pdf");
+    let sentence = "The dose is 5 mg twice a day for most adults.";
+    fs::write(&file, pdf(&[page(&[(70, 100, sentence)])])).unwrap();
+    let record = folder.path().join("pages.jsonl");
+    let pages = extract(&file).ended(0).text().to_owned();
+    let shelf = folder.path().display().to_string();
+    let replay = || {
+        let record = record.display().to_string();
+        medcorpus(&["extract", &shelf, "--replay", &record, "--ocr", "none", "--language", "en"])
+    };
+    fs::write(&record, &pages).unwrap();
+    assert_eq!(replay().ended(0).json_lines()[0]["same"], true);
+
+    fs::write(&record, pages.replace("5 mg", "50 mg")).unwrap();
+    let lines = replay().ended(3).json_lines();
+    assert_eq!(lines[0]["difference"]["same_chars"], 13);
+    assert_eq!(lines[0]["difference"]["derived"], " mg twice a day for most adults.");
+
+    fs::write(&file, pdf(&[page(&[(70, 100, "Another edition.")])])).unwrap();
+    let lines = replay().ended(3).json_lines();
+    assert!(lines[0]["message"].as_str().unwrap().contains("digest"), "{}", lines[0]);
+}
+
+#[test]
+fn a_language_pack_that_is_missing_costs_the_pages_in_that_language() {
+    let sample = root().join("sources/samples/books/hypertension.png").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().display().to_string();
+    let arguments = ["--no-cache", "--ocr", "tesseract", "--language", "fr", "--tessdata", &nowhere];
+    let ran = medcorpus(&[&["extract", sample.as_str()][..], &arguments[..]].concat()).ended(1);
+    let lines = ran.json_lines();
+    assert_eq!(lines[0]["fault"]["kind"], "unsupported");
+    assert!(lines[0]["fault"]["message"].as_str().unwrap().contains("tesseract-ocr-fra"), "{}", lines[0]);
 }

@@ -11,7 +11,7 @@ use pipeline::ExtractedPage;
 use crate::{
     arguments::ExtractArguments,
     exit::{Exit, Failure},
-    extract_books,
+    extract_books, replay,
 };
 
 pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
@@ -30,6 +30,9 @@ pub fn run(arguments: &ExtractArguments) -> Result<Exit, Failure> {
         _ => Box::new(io::stdout().lock()),
     };
     let mut out = io::BufWriter::with_capacity(1 << 20, out);
+    if let Some(record) = &arguments.books.replay {
+        return replay::run(arguments, record, &books, &mut out);
+    }
     let (mut pages, mut with_text, mut faults) = (0u64, 0u64, 0u64);
     let mut written: io::Result<()> = Ok(());
     let mut write = |page: Result<ExtractedPage, document::Fault>| match page {

@@ -37,6 +37,10 @@ pub struct BookArguments {
     /// Write this page alone, counted from 1, read as a part of its book
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub page: Option<u32>,
+    /// Read again what a record of extracted pages or of a corpus holds, and say whether it is the same: JSON lines with
+    /// text, digest and page, or text, container_digest and locator
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["book", "page", "boxes"])]
+    pub replay: Option<PathBuf>,
     /// Add the lines with their places on the page
     #[arg(long)]
     pub boxes: bool,
@@ -132,6 +136,41 @@ pub fn serve() -> Result<Exit, Failure> {
 /// Writes the pages of books; gives back how many books were read, and how many files and pages were lost.
 pub fn run(arguments: &ExtractArguments, files: &[PathBuf], out: &mut dyn Write) -> Result<(u64, u64), Failure> {
     let books = &arguments.books;
+    let reader = reader(books)?;
+    let mut pool = reader.pool(arguments.jobs());
+    let (mut read, mut losses) = (0, 0);
+    for path in files {
+        let file = path.display().to_string();
+        let book = format_of(path).ok_or_else(|| unknown(path)).and_then(|format| reader.read(&mut pool, path, format));
+        match book {
+            Ok(book) => {
+                losses += report(&file, &book);
+                read += 1;
+                for page in book.pages.iter().filter(|page| books.page.is_none_or(|number| page.number == number)) {
+                    line(out, &page_line(&file, &book, page, books.boxes))?;
+                }
+                if books.book {
+                    crate::print::print(&(book.text() + "\n"))?;
+                }
+            }
+            Err(Trouble::Missing(message) | Trouble::Machine(message)) => return Err(wrong(message)),
+            Err(Trouble::Content(kind, message)) => {
+                eprintln!("{file}: {}: {message}", kind.as_str());
+                losses += 1;
+                line(out, &failed_file(&file, kind.as_str(), message))?;
+            }
+        }
+    }
+    Ok((read, losses))
+}
+
+/// Something is missing here, or a setting is wrong.
+pub fn wrong(message: String) -> Failure {
+    Failure { exit: Exit::Configuration, message }
+}
+
+/// The reader that the arguments describe.
+pub fn reader(books: &BookArguments) -> Result<BookReader, Failure> {
     let languages = pipeline::language_settings(&books.filters)?;
     let model = books.models.join("lid.176.ftz");
     let identifier = fs::read(&model).ok();
@@ -156,36 +195,10 @@ pub fn run(arguments: &ExtractArguments, files: &[PathBuf], out: &mut dyn Write)
         tessdata: books.tessdata.clone(),
         cache: (!books.no_cache).then(|| books.cache.clone()),
     };
-    let wrong = |message| Failure { exit: Exit::Configuration, message };
-    let reader = BookReader::new(settings, &languages, identifier.as_deref()).map_err(wrong)?;
-    let mut pool = reader.pool(arguments.jobs());
-    let (mut read, mut losses) = (0, 0);
-    for path in files {
-        let file = path.display().to_string();
-        let book = format_of(path).ok_or_else(|| unknown(path)).and_then(|format| reader.read(&mut pool, path, format));
-        match book {
-            Ok(book) => {
-                losses += report(&file, &book);
-                read += 1;
-                for page in book.pages.iter().filter(|page| books.page.is_none_or(|number| page.number == number)) {
-                    line(out, &page_line(&file, &book, page, books.boxes))?;
-                }
-                if books.book {
-                    crate::print::print(&(book.text() + "\n"))?;
-                }
-            }
-            Err(Trouble::Machine(message)) => return Err(wrong(message)),
-            Err(Trouble::Content(kind, message)) => {
-                eprintln!("{file}: {}: {message}", kind.as_str());
-                losses += 1;
-                line(out, &failed_file(&file, kind.as_str(), message))?;
-            }
-        }
-    }
-    Ok((read, losses))
+    BookReader::new(settings, &languages, identifier.as_deref()).map_err(wrong)
 }
 
-fn unknown(path: &Path) -> Trouble {
+pub fn unknown(path: &Path) -> Trouble {
     let ending = path.extension().unwrap_or_default().display();
     Trouble::content(document::FaultKind::Unsupported, format!("files ending in \"{ending}\" are not read as books"))
 }

@@ -11,6 +11,7 @@ mod fetch;
 mod import;
 mod language;
 mod print;
+mod replay;
 mod tables;
 
 use std::{path::Path, process::ExitCode};

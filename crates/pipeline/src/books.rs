@@ -6,15 +6,18 @@ use std::{
     sync::Arc,
 };
 
-use document::{Container, Document, Fault, FaultKind, LanguageCode, Place, Problems};
+use document::{Container, FaultKind, LanguageCode, Place, Problems, Reason};
 use extract::book::{
-    Book, BookFormat, Cache, Engine, Engines, Limits, Method, OcrLanguage, PageOutcome, PageRule, Places, Pool,
-    Reading, Trouble, Words,
+    Book, BookFormat, Cache, Engine, Engines, KeptOut, Limits, Method, OcrLanguage, Page, PageOutcome, PageRule,
+    Places, Pool, Reading, Trouble, Words,
 };
 use filter::{Identifier, LanguageSettings, OcrEngine};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, pages::VisitPage};
+
+/// The stage that pages are rejected by which are left out of a book's text.
+pub(crate) const STAGE: &str = "read_books";
 
 /// The hidden command by which the program starts itself as a worker process.
 pub const WORKER_COMMAND: &str = "extract-worker";
@@ -92,11 +95,20 @@ impl BookReader {
 
     /// `workers` processes, each started when it is first needed.
     pub fn pool(&self, workers: usize) -> Pool {
+        self.pool_with(workers, self.settings.cache.clone())
+    }
+
+    /// The same without what was read before: such workers look at each image they are asked for.
+    pub fn forgetful_pool(&self, workers: usize) -> Pool {
+        self.pool_with(workers, None)
+    }
+
+    fn pool_with(&self, workers: usize, cache: Option<PathBuf>) -> Pool {
         let places = Places {
             pdfium: self.settings.pdfium.clone(),
             models: Some(self.settings.models.clone()),
             tessdata: self.settings.tessdata.clone(),
-            cache: self.settings.cache.clone(),
+            cache,
             memory_bytes: 0,
         };
         Pool::new(self.program.clone(), vec![WORKER_COMMAND.to_owned()], places, Limits::default(), workers)
@@ -106,7 +118,14 @@ impl BookReader {
     /// # Errors
     /// Fails if nothing of it can be read: the file's own fault, or something that is missing here.
     pub fn read(&self, pool: &mut Pool, path: &Path, format: BookFormat) -> Result<Book, Trouble> {
-        self.read_in(pool, path, format, self.settings.language)
+        self.read_in(pool, path, format, self.settings.language, &[])
+    }
+
+    /// Reads one book, and pages `anew`, counted from 1, whatever the cache has of them.
+    /// # Errors
+    /// As [`BookReader::read`].
+    pub fn read_anew(&self, pool: &mut Pool, path: &Path, format: BookFormat, anew: &[u32]) -> Result<Book, Trouble> {
+        self.read_in(pool, path, format, self.settings.language, anew)
     }
 
     fn read_in(
@@ -115,6 +134,7 @@ impl BookReader {
         path: &Path,
         format: BookFormat,
         stated: Option<LanguageCode>,
+        anew: &[u32],
     ) -> Result<Book, Trouble> {
         let identify = |text: &str| {
             // The model reads one line.
@@ -131,6 +151,7 @@ impl BookReader {
             pp_ocr: self.has_pp_ocr,
             rule: self.settings.rule,
             cache: self.cache.as_ref(),
+            anew,
         };
         extract::book::read(pool, path, format, &reading)
     }
@@ -213,27 +234,28 @@ impl<'s> Shelf<'s> {
         Shelf { reader, pool: reader.pool(1) }
     }
 
-    /// Visits a book as one document, and each page that could not be read as a fault.
+    /// Visits a book as one document, each page that could not be read as a fault, and each page that is left out of the
+    /// text as a document of its own with the reason.
     /// # Errors
     /// Fails if something is missing here, whatever the book.
     pub fn read(
         &mut self,
         input: &source::Input,
         container: &Arc<Container>,
-        visit: &mut dyn FnMut(Result<Document<'_>, Fault>),
+        visit: VisitPage<'_>,
     ) -> Result<(), Error> {
         let Some(format) = extract::book::format_of(&input.path) else {
             let message = "the name of a book must end in pdf, epub, png, jpg, jpeg, tif or tiff";
-            visit(Err(source::book_fault(input, None, FaultKind::Unsupported, message)));
+            visit(Err(source::book_fault(input, None, FaultKind::Unsupported, message)), None);
             return Ok(());
         };
-        let book = match self.reader.read_in(&mut self.pool, &input.path, format, input.declared_language) {
+        let book = match self.reader.read_in(&mut self.pool, &input.path, format, input.declared_language, &[]) {
             Ok(book) => book,
             Err(Trouble::Content(kind, message)) => {
-                visit(Err(source::book_fault(input, None, kind, &message)));
+                visit(Err(source::book_fault(input, None, kind, &message)), None);
                 return Ok(());
             }
-            Err(Trouble::Machine(message)) => return Err(Error::Books(message)),
+            Err(Trouble::Missing(message) | Trouble::Machine(message)) => return Err(Error::Books(message)),
         };
         let mut kept: Option<(u32, u32)> = None;
         let mut methods: BTreeSet<&str> = BTreeSet::new();
@@ -243,7 +265,7 @@ impl<'s> Shelf<'s> {
             match &page.outcome {
                 PageOutcome::Failed(kind, message) => {
                     failed += 1;
-                    visit(Err(source::book_fault(input, Some(page.number), *kind, message)));
+                    visit(Err(source::book_fault(input, Some(page.number), *kind, message)), None);
                 }
                 PageOutcome::Kept => {
                     kept = Some((kept.map_or(page.number, |(first, _)| first), page.number));
@@ -253,6 +275,7 @@ impl<'s> Shelf<'s> {
                 }
                 PageOutcome::KeptOut(reason) => {
                     rules.insert(reason.rule);
+                    leave_out(input, container, page, *reason, visit);
                 }
             }
         }
@@ -262,21 +285,44 @@ impl<'s> Shelf<'s> {
                 let mut document = source::book(input, container, Place::Pages { first, last }, &text, book.language);
                 if let Ok(document) = &mut document {
                     document.scores.page_method = Some(methods.into_iter().collect::<Vec<_>>().join("+"));
-                    document.scores.page_confidence =
-                        book.confidence().map(|sure| (sure * 10_000.0).round() / 10_000.0);
+                    document.scores.page_confidence = book.confidence().map(rounded);
                 }
-                visit(document);
+                visit(document, None);
             }
             // A book whose pages have all failed or were left out is never passed over in silence.
             None if failed == 0 => {
                 let rules: Vec<&str> = rules.into_iter().collect();
                 let message = format!("none of {} pages has text that is kept: {}", book.pages.len(), rules.join(", "));
-                visit(Err(source::book_fault(input, None, FaultKind::MissingText, &message)));
+                visit(Err(source::book_fault(input, None, FaultKind::MissingText, &message)), None);
             }
             None => {}
         }
         Ok(())
     }
+}
+
+/// Visits a book that is not read, since another one has the same bytes.
+pub(crate) fn skip(input: &source::Input, container: &Arc<Container>, visit: VisitPage<'_>) {
+    let document = source::book(input, container, Place::Whole, "", None);
+    visit(document, Some(Reason { stage: STAGE, rule: "same_file", value: 2.0, limit: 1.0 }));
+}
+
+/// Visits a page that is left out of a book's text. Its id is the book's with the page.
+fn leave_out(input: &source::Input, container: &Arc<Container>, page: &Page, reason: KeptOut, visit: VisitPage<'_>) {
+    let KeptOut { rule, value, limit } = reason;
+    let place = Place::Pages { first: page.number, last: page.number };
+    let text = page.text();
+    let mut document = source::book(input, container, place, &text, page.language);
+    if let Ok(document) = &mut document {
+        document.id = format!("{}#page={}", document.id, page.number).into();
+        document.scores.page_method = Some(page.method.as_str().to_owned());
+        document.scores.page_confidence = Some(rounded(page.confidence));
+    }
+    visit(document, Some(Reason { stage: STAGE, rule, value, limit }));
+}
+
+fn rounded(confidence: f64) -> f64 {
+    (confidence * 10_000.0).round() / 10_000.0
 }
 
 fn ocr_languages(languages: &[(LanguageCode, LanguageSettings)]) -> Vec<OcrLanguage> {

@@ -10,7 +10,7 @@ use store::{Entry, Histograms, Ledger, Rows, SignatureRow, Table, TableWriter};
 
 use crate::{
     Configuration, Error, Progress,
-    books::Shelf,
+    books::{self, Shelf},
     pages,
     pipeline_file::{RejectedList, RejectedSettings},
     plan::{Containers, Task},
@@ -53,10 +53,11 @@ impl Judging<'_> {
                 }
             };
             match (input.format, &self.configuration.books) {
+                (source::Format::Book, Some(_)) if self.containers.same_book(task.source, *number).is_some() => {
+                    books::skip(input, container, &mut take);
+                }
                 (source::Format::Book, Some(reader)) => {
-                    shelf
-                        .get_or_insert_with(|| Shelf::new(reader))
-                        .read(input, container, &mut |record| take(record, None))?;
+                    shelf.get_or_insert_with(|| Shelf::new(reader)).read(input, container, &mut take)?;
                 }
                 _ => pages::read(input, container, split, &source.rules, &mut take)?,
             }

@@ -162,7 +162,11 @@ fn changed(input: &Input) -> Option<u128> {
 }
 
 /// The inputs of a build with their digests: what fingerprints and provenance are made of.
-pub(crate) struct Containers(Vec<Vec<Arc<Container>>>);
+pub(crate) struct Containers {
+    of_sources: Vec<Vec<Arc<Container>>>,
+    /// Rank of the source, source and input of the book that stays of those with this digest.
+    books: BTreeMap<Digest, (u32, usize, usize)>,
+}
 
 impl Containers {
     /// `digests[s][i]` is the digest of input `i` of source `s`.
@@ -173,11 +177,25 @@ impl Containers {
             };
             source.inputs.iter().zip(digests).map(container).collect()
         };
-        Containers(configuration.sources.iter().zip(digests).map(of_source).collect())
+        let mut books = BTreeMap::new();
+        for (place, source) in configuration.sources.iter().enumerate() {
+            let inputs = source.inputs.iter().enumerate().zip(&digests[place]);
+            for ((number, _), digest) in inputs.filter(|((_, input), _)| input.format == source::Format::Book) {
+                let here = (source.description.rank, place, number);
+                books.entry(*digest).and_modify(|first| *first = here.min(*first)).or_insert(here);
+            }
+        }
+        Containers { of_sources: configuration.sources.iter().zip(digests).map(of_source).collect(), books }
     }
 
     pub fn get(&self, source: usize, input: usize) -> &Arc<Container> {
-        &self.0[source][input]
+        &self.of_sources[source][input]
+    }
+
+    /// The book whose file has the same bytes as this one's and which is preferred: that one is read, this one is not.
+    pub fn same_book(&self, source: usize, input: usize) -> Option<&Arc<Container>> {
+        let (_, first_source, first_input) = *self.books.get(&self.get(source, input).digest?)?;
+        ((first_source, first_input) != (source, input)).then(|| self.get(first_source, first_input))
     }
 }
 
@@ -201,7 +219,8 @@ pub(crate) fn fingerprint(configuration: &Configuration, task: &Task, containers
             fingerprint = fingerprint.with(extract::VERSION).with_json(&configuration.pages);
         }
         if let (source::Format::Book, Some(books)) = (source.inputs[*input].format, &configuration.books) {
-            fingerprint = fingerprint.with(books.fingerprint());
+            let same = containers.same_book(task.source, *input).map(|first| first.path.as_str());
+            fingerprint = fingerprint.with(books.fingerprint()).with(same.unwrap_or_default());
         }
     }
     fingerprint.finish()

@@ -5,7 +5,7 @@
 //! columns, these paragraphs, whichever engine found them.
 
 /// Rises when a book would be read differently: it is part of the fingerprint of what is built from books.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 #[cfg(feature = "ocr")]
 mod apostrophes;
@@ -28,6 +28,7 @@ mod protocol;
 mod raster;
 mod read;
 mod reading_order;
+mod replay;
 mod routing;
 mod shape;
 mod signs;
@@ -43,7 +44,10 @@ pub use page_kind::{KeptOut, PageRule};
 pub use paragraphs::{Paragraph, Role};
 pub use pool::{Limits, Pool};
 pub use protocol::{BookFormat, Engine, Places, has_pp_ocr};
-pub use read::{Book, Engines, Identify, Method, OcrLanguage, Page, PageOutcome, Reading, Words, format_of, read};
+pub use read::{
+    Book, Engines, Identify, Method, OcrLanguage, Page, PageOutcome, Reading, Words, digest_file, format_of, read,
+};
+pub use replay::{Difference, difference};
 pub use shape::{Area, Column, Line, Shape};
 pub use trouble::Trouble;
 pub use worker::serve;

@@ -29,6 +29,9 @@ const MAX_GLYPHS: usize = 200_000;
 const MAX_OBJECTS: usize = 5_000;
 /// Pixels of a rendered page: A3 at 300 dpi is 17 million.
 const MAX_PIXELS: f32 = 24e6;
+/// Pixels an inch of the coarsest scan that can be read, and of a usual one.
+const COARSEST_SCAN: f32 = 120.0;
+const BOOK_SCAN: f32 = 300.0;
 /// A page longer than this is a drawing or a lie.
 const MAX_POINTS: f32 = 14_400.0;
 
@@ -299,10 +302,11 @@ fn signs(page: &PdfPage<'_>) -> Signs {
     signs
 }
 
-/// The resolution to draw a page at: that of its scan, so that no pixel is made up, or what books are scanned at.
+/// The resolution to draw a page at: that of its scan, so that no pixel is made up, or what books are scanned at. An image
+/// that is coarser than any scan is a background, before which text is written.
 pub fn resolution(page: &PdfPage<'_>) -> f32 {
     let signs = signs(page);
-    if signs.image_share > 0.5 && signs.image_dpi > 0.0 { signs.image_dpi.clamp(100.0, 400.0) } else { 300.0 }
+    if signs.image_share > 0.5 && signs.image_dpi >= COARSEST_SCAN { signs.image_dpi.min(400.0) } else { BOOK_SCAN }
 }
 
 /// The page as an image. At `dpi`, or fewer where the page would become too large.

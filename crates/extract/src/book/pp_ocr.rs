@@ -12,7 +12,7 @@ use ort::{session::Session, value::TensorRef};
 
 use super::{
     protocol::{Extent, PP_OCR_FILES},
-    raster::{Prepared, Raster},
+    raster::Raster,
     reading_order,
     shape::{Area, Shape, Word, is_unspaced},
     trouble::Trouble,
@@ -64,21 +64,21 @@ impl PpOcr {
     /// Reads a page.
     pub fn read(&mut self, raster: Raster, extent: Extent) -> Result<Shape, Trouble> {
         let models = self.models()?;
-        let Prepared { raster, top, width, height } = raster.prepared(extent);
-        let points = raster.points();
+        let prepared = raster.prepared(extent);
+        let points = prepared.raster.points();
         let mut words = Vec::new();
-        for line in models.detect(&raster)? {
-            words.extend(models.line(&raster, &line)?);
+        for line in models.detect(&prepared.raster)? {
+            words.extend(models.line(&prepared.raster, &line)?);
         }
         for word in &mut words {
             let area = &mut word.area;
-            area.top += top as f32;
-            area.bottom += top as f32;
+            area.top += prepared.top as f32;
+            area.bottom += prepared.top as f32;
             for length in [&mut area.left, &mut area.top, &mut area.right, &mut area.bottom, &mut word.size] {
                 *length *= points;
             }
         }
-        Ok(reading_order::shape(width, height, words))
+        Ok(reading_order::shape(prepared.width, prepared.height, prepared.uncut(words)))
     }
 }
 

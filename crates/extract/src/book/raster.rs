@@ -5,7 +5,7 @@ use std::io::Cursor;
 use document::{Digest, FaultKind, Hasher};
 use image::{ImageReader, Limits};
 
-use super::{protocol::Extent, trouble::Trouble};
+use super::{protocol::Extent, shape::Word, trouble::Trouble};
 
 /// An image of a page, one byte a pixel, 0 black.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,14 +25,29 @@ pub struct Prepared {
     /// Of the whole page, in points.
     pub width: f32,
     pub height: f32,
+    /// Upper and lower edge of a sample, in points.
+    edges: Option<[f32; 2]>,
+}
+
+impl Prepared {
+    /// Words without those that an edge of a sample cuts through: half a letter is read as another one.
+    pub fn uncut(&self, mut words: Vec<Word>) -> Vec<Word> {
+        if let Some([upper, lower]) = self.edges {
+            let margin = EDGE_PIXELS * self.raster.points();
+            words.retain(|word| word.area.top > upper + margin && word.area.bottom < lower - margin);
+        }
+        words
+    }
 }
 
 /// Where a sample may begin, in shares of the page's height, and how high it is: the middle first, since pages begin and end
 /// with what is not typical of them.
 const SAMPLES: [f32; 6] = [0.42, 0.28, 0.56, 0.14, 0.70, 0.02];
-const SAMPLE_HEIGHT: f32 = 0.14;
+const SAMPLE_HEIGHT: f32 = 0.16;
 /// A sample has this share of the text of the fullest one, at least.
 const SAMPLE_FILLED: f32 = 0.5;
+/// What is so near to the edge of a sample is cut by it.
+const EDGE_PIXELS: f32 = 3.0;
 
 /// Sides and memory of an image that is decoded.
 const MAX_SIDE: u32 = 20_000;
@@ -95,14 +110,15 @@ impl Raster {
         let points = page.points();
         let (width, height) = (page.width as f32 * points, page.height as f32 * points);
         let row = |share: f32| (page.height as f32 * share) as usize;
-        let (raster, top) = match extent {
-            Extent::Page => (page, 0),
+        match extent {
+            Extent::Page => Prepared { raster: page, top: 0, width, height, edges: None },
             Extent::Sample => {
                 let from = page.sample_top();
-                (page.rows(row(from), row(from + SAMPLE_HEIGHT)), row(from))
+                let (top, bottom) = (row(from), row(from + SAMPLE_HEIGHT));
+                let edges = Some([top as f32 * points, bottom as f32 * points]);
+                Prepared { raster: page.rows(top, bottom), top, width, height, edges }
             }
-        };
-        Prepared { raster, top, width, height }
+        }
     }
 
     /// Where the page's sample begins, in shares of its height: the first place that has its share of the text.

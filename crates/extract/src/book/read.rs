@@ -1,7 +1,11 @@
 //! Reads one book: which pages have a text layer that can be trusted, which must be read from their image and by which
 //! engine, and what of all that is the text.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+};
 
 use document::{Digest, FaultKind, Hasher, LanguageCode};
 
@@ -69,6 +73,8 @@ pub struct Reading<'r> {
     pub pp_ocr: bool,
     pub rule: PageRule,
     pub cache: Option<&'r Cache>,
+    /// Pages, counted from 1, that are read anew whatever the cache has.
+    pub anew: &'r [u32],
 }
 
 /// What became of a page.
@@ -231,12 +237,13 @@ pub fn read(pool: &mut Pool, path: &Path, format: BookFormat, reading: &Reading<
     if format == BookFormat::Epub {
         return Ok(of_chapters(digest, epub::read(path)?, reading));
     }
-    let mut reader = Reader { pool, path, format, reading, file: digest.to_string() };
+    let mut reader = Reader { pool, path, format, reading, file: digest.to_string(), missing: BTreeSet::new() };
     let (pages, notices) = reader.open()?;
     let mut leaves = reader.text_layers(pages)?;
     let language = reader.language(&leaves)?;
     reader.route(&mut leaves, language)?;
     reader.recognise(&mut leaves, language)?;
+    let notices = notices.into_iter().chain(reader.missing).collect();
     Ok(assemble(digest, format, leaves, language, notices, reading))
 }
 
@@ -248,6 +255,8 @@ struct Leaf {
     method: Method,
     route: Route,
     language: Option<LanguageCode>,
+    /// What the text layer reads like, where there is enough of it.
+    identified: Option<(LanguageCode, f64)>,
 }
 
 struct Reader<'r> {
@@ -256,6 +265,8 @@ struct Reader<'r> {
     format: BookFormat,
     reading: &'r Reading<'r>,
     file: String,
+    /// What is said of language packs that are not there, each once.
+    missing: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -290,14 +301,18 @@ impl Reader<'_> {
                 method: Method::None,
                 route: Route::Blank,
                 language: None,
+                identified: None,
             };
             match reply {
                 Reply::Text { shape, signs } => {
+                    if !routing::before_reading(&signs).is_recognise() {
+                        leaf.identified = self.identify(&shape.plain_text());
+                    }
                     leaf.signs = signs;
                     leaf.shape = Some(shape);
                 }
                 Reply::Trouble(Trouble::Content(kind, message)) => leaf.fault = Some((kind, message)),
-                Reply::Trouble(trouble @ Trouble::Machine(_)) => return Err(trouble),
+                Reply::Trouble(trouble) => return Err(trouble),
                 _ => return Err(Trouble::machine("a worker answered something else than was asked")),
             }
             leaves.push(leaf);
@@ -312,13 +327,8 @@ impl Reader<'_> {
         }
         let mut votes: BTreeMap<LanguageCode, f64> = BTreeMap::new();
         for leaf in leaves {
-            let Some(shape) = &leaf.shape else { continue };
-            let text = shape.plain_text();
-            if routing::before_reading(&leaf.signs).is_recognise() || text.chars().count() < 40 {
-                continue;
-            }
-            if let Some((code, sure)) = (self.reading.identify)(&text) {
-                *votes.entry(code).or_default() += sure * sure * text.chars().count() as f64;
+            if let (Some(shape), Some((code, sure))) = (&leaf.shape, leaf.identified) {
+                *votes.entry(code).or_default() += sure * sure * shape.chars() as f64;
             }
         }
         let known = |code: &LanguageCode| self.reading.languages.iter().any(|language| language.code == *code);
@@ -351,11 +361,11 @@ impl Reader<'_> {
             if tried.contains(&language.script.as_str()) {
                 continue;
             }
-            tried.push(&language.script);
             let Some(packs) = language.packs.first() else { continue };
             let request =
                 Request::Recognise { page, engine: Engine::Tesseract, packs: packs.clone(), extent: Extent::Sample };
             let Some(shape) = self.answer(&request)? else { continue };
+            tried.push(&language.script);
             let text = shape.plain_text();
             let Some((code, sure)) = (self.reading.identify)(&text) else { continue };
             let known = self.reading.languages.iter().find(|it| it.code == code);
@@ -390,10 +400,8 @@ impl Reader<'_> {
                 (leaf.route, leaf.method, leaf.language) = (route, method, language);
                 continue;
             }
-            let text = shape.plain_text();
-            let identified = if text.chars().count() >= 40 { (self.reading.identify)(&text) } else { None };
-            leaf.language = identified.filter(|(_, sure)| *sure >= 0.5).map(|(code, _)| code).or(language);
-            leaf.route = routing::route(&leaf.signs, &text, identified, language, self.format);
+            leaf.language = leaf.identified.filter(|(_, sure)| *sure >= 0.5).map(|(code, _)| code).or(language);
+            leaf.route = routing::route(&leaf.signs, shape, leaf.identified, language, self.format);
             if let Route::Verify(why) = leaf.route {
                 leaf.route = match self.agreement(index as u32, shape, leaf.language.or(language))? {
                     Some((agreement, sure)) if routing::disproves(agreement, sure) => Route::Recognise(why),
@@ -416,9 +424,20 @@ impl Reader<'_> {
         language: Option<LanguageCode>,
     ) -> Result<Option<(f64, f64)>, Trouble> {
         let Some((engine, packs)) = self.choice(language) else { return Ok(None) };
-        let request = Request::Recognise { page, engine, packs, extent: Extent::Sample };
-        let Some(sample) = self.answer(&request)? else { return Ok(None) };
-        Ok(routing::agreement(shape, &sample).map(|agreement| (agreement, confidence(&sample))))
+        // A sample with too little text to compare says nothing of the page; then all of it is read.
+        for extent in [Extent::Sample, Extent::Page] {
+            let request = Request::Recognise { page, engine, packs: packs.clone(), extent };
+            let Some(read) = self.answer(&request)? else { return Ok(None) };
+            if let Some(agreement) = routing::agreement(shape, &read) {
+                return Ok(Some((agreement, confidence(&read))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a text reads like, if it is long enough to say.
+    fn identify(&self, text: &str) -> Option<(LanguageCode, f64)> {
+        (text.chars().count() >= 40).then(|| (self.reading.identify)(text)).flatten()
     }
 
     /// The engine and language packs for a language.
@@ -455,13 +474,15 @@ impl Reader<'_> {
             match reply {
                 Reply::Recognised { shape } => {
                     leaf.method = Method::Engine(engine);
-                    let text = shape.plain_text();
-                    let identified = if text.chars().count() >= 40 { (self.reading.identify)(&text) } else { None };
+                    let identified = self.identify(&shape.plain_text());
                     leaf.language = identified.filter(|(_, sure)| *sure >= 0.5).map(|(code, _)| code).or(language);
                     leaf.shape = Some(shape);
                 }
                 Reply::Trouble(Trouble::Content(kind, message)) => leaf.fault = Some((kind, message)),
-                Reply::Trouble(trouble @ Trouble::Machine(_)) => return Err(trouble),
+                Reply::Trouble(Trouble::Missing(message)) => {
+                    leaf.fault = Some((FaultKind::Unsupported, message));
+                }
+                Reply::Trouble(trouble) => return Err(trouble),
                 _ => return Err(Trouble::machine("a worker answered something else than was asked")),
             }
         }
@@ -539,6 +560,10 @@ impl Reader<'_> {
     fn answer(&mut self, request: &Request) -> Result<Option<Shape>, Trouble> {
         match self.answers(std::slice::from_ref(request))?.pop() {
             Some(Reply::Recognised { shape }) => Ok(Some(shape)),
+            Some(Reply::Trouble(Trouble::Missing(message))) => {
+                self.missing.insert(message);
+                Ok(None)
+            }
             Some(Reply::Trouble(trouble @ Trouble::Machine(_))) => Err(trouble),
             _ => Ok(None),
         }
@@ -547,8 +572,11 @@ impl Reader<'_> {
     /// Answers out of the cache, and for the rest from the workers.
     fn answers(&mut self, requests: &[Request]) -> Result<Vec<Reply>, Trouble> {
         let cache = self.reading.cache;
-        let mut replies: Vec<Option<Reply>> =
-            requests.iter().map(|request| cache.and_then(|cache| cache.get(&self.file, request))).collect();
+        let known = |request: &Request| {
+            let is_anew = matches!(request, Request::Recognise { page, .. } if self.reading.anew.contains(&(page + 1)));
+            if is_anew { None } else { cache?.get(&self.file, request) }
+        };
+        let mut replies: Vec<Option<Reply>> = requests.iter().map(known).collect();
         let missing: Vec<usize> = (0..requests.len()).filter(|index| replies[*index].is_none()).collect();
         let asked: Vec<Request> = missing.iter().map(|index| requests[*index].clone()).collect();
         for (index, reply) in missing.into_iter().zip(self.pool.ask(self.path, self.format, &asked)?) {

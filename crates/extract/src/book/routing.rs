@@ -50,6 +50,8 @@ const FEW_CHARS: u32 = 60;
 const OUTLINES: u32 = 40;
 /// Probability below which a text reads like no language.
 const PLAUSIBLE: f64 = 0.5;
+/// Share of trigrams from which on layer and engine say the same. A layer with one letter in fifteen wrong has about this.
+const SAME: f64 = 0.82;
 
 /// What the signs alone say.
 pub fn before_reading(signs: &Signs) -> Route {
@@ -71,7 +73,7 @@ pub fn before_reading(signs: &Signs) -> Route {
 /// What the signs and the text say.
 pub fn route(
     signs: &Signs,
-    text: &str,
+    layer: &Shape,
     identified: Option<(LanguageCode, f64)>,
     language: Option<LanguageCode>,
     format: BookFormat,
@@ -80,24 +82,23 @@ pub fn route(
     if format != BookFormat::Pdf || !matches!(route, Route::Layer(_)) {
         return route;
     }
-    // Tables and lists read like no language either: only text that consists of letters is asked for one.
+    let doubted = identified
+        .is_some_and(|(code, sure)| sure < PLAUSIBLE || (sure < 0.8 && language.is_some_and(|book| book != code)));
+    if doubted && is_prose(&layer.plain_text()) { Route::Verify("implausible") } else { route }
+}
+
+/// Tables and lists read like no language either: only text that consists of letters is asked for one.
+fn is_prose(text: &str) -> bool {
     let (mut letters, mut others) = (0, 0);
     for character in text.chars().filter(|it| !it.is_whitespace()) {
         if character.is_alphabetic() { letters += 1 } else { others += 1 }
     }
-    let enough = letters >= 200 && letters > 3 * others;
-    match identified {
-        Some((_, sure)) if enough && sure < PLAUSIBLE => Route::Verify("implausible"),
-        Some((code, sure)) if enough && sure < 0.8 && language.is_some_and(|book| book != code) => {
-            Route::Verify("implausible")
-        }
-        _ => route,
-    }
+    letters >= 200 && letters > 3 * others
 }
 
 /// Whether a sample shows that the layer is worse than what an engine reads.
 pub fn disproves(agreement: f64, engine_confidence: f64) -> bool {
-    agreement < 0.86 && engine_confidence > 0.6 && engine_confidence > agreement - 0.2
+    agreement < SAME && engine_confidence > 0.6 && engine_confidence > agreement - 0.2
 }
 
 /// Share of the character trigrams of a sample that the layer has at the same height of the page, and the other way

@@ -12,7 +12,7 @@ use super::{
     apostrophes::apostrophes,
     bullets::bullet,
     protocol::Extent,
-    raster::{Prepared, Raster},
+    raster::Raster,
     reading_order,
     shape::{Area, Shape, Word},
     trouble::Trouble,
@@ -40,9 +40,11 @@ impl Tesseract {
         if self.loaded.as_ref().is_none_or(|(loaded, _)| loaded != packs) {
             self.loaded = None;
             let missing = |_| {
-                Trouble::machine(format!(
-                    "Tesseract has no language pack {packs}; install it (in Debian tesseract-ocr-{})",
-                    packs.replace('_', "-")
+                let packages: Vec<String> =
+                    packs.split('+').map(|pack| format!("tesseract-ocr-{}", pack.replace('_', "-"))).collect();
+                Trouble::Missing(format!(
+                    "Tesseract has no language pack {packs}; install it (in Debian {})",
+                    packages.join(" ")
                 ))
             };
             let path = self.tessdata.as_ref().map(|path| c_string(&path.display().to_string())).transpose()?;
@@ -73,9 +75,9 @@ impl Tesseract {
     }
 
     fn read_upright(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
-        let Prepared { raster, top, width, height } = raster.prepared(extent);
-        let words = self.words(&raster, packs, AUTOMATIC, top)?;
-        Ok(reading_order::shape(width, height, words))
+        let prepared = raster.prepared(extent);
+        let words = self.words(&prepared.raster, packs, AUTOMATIC, prepared.top)?;
+        Ok(reading_order::shape(prepared.width, prepared.height, prepared.uncut(words)))
     }
 
     /// Words of an image with one page segmentation mode; `top` is where the image begins on its page, in pixels.

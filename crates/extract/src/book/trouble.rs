@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Trouble {
     /// A fault of the file or of a page of it.
     Content(FaultKind, String),
+    /// A language pack is missing here: pages in that language cannot be read, others can.
+    Missing(String),
     /// Something is missing or does not work here, whatever the file.
     Machine(String),
 }
@@ -24,7 +26,7 @@ impl Trouble {
     /// What was found and what can be done about it.
     pub fn message(&self) -> &str {
         match self {
-            Trouble::Content(_, message) | Trouble::Machine(message) => message,
+            Trouble::Content(_, message) | Trouble::Missing(message) | Trouble::Machine(message) => message,
         }
     }
 }
