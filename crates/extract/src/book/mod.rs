@@ -25,8 +25,13 @@ mod pool;
 #[cfg(feature = "ocr-onnx")]
 mod pp_ocr;
 mod protocol;
+#[cfg_attr(not(any(feature = "ocr", feature = "ocr-onnx")), expect(dead_code, reason = "only engines prepare a page"))]
 mod raster;
 mod read;
+#[cfg_attr(
+    not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx")),
+    expect(dead_code, reason = "only engines and PDF give words")
+)]
 mod reading_order;
 mod replay;
 mod routing;
@@ -35,6 +40,10 @@ mod signs;
 #[cfg(feature = "ocr")]
 mod tesseract;
 mod trouble;
+#[cfg_attr(
+    not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx")),
+    expect(dead_code, reason = "only engines and PDF give words")
+)]
 mod words;
 mod worker;
 

@@ -159,7 +159,6 @@ struct Engines {
 }
 
 impl Engines {
-    #[cfg_attr(not(any(feature = "ocr", feature = "ocr-onnx")), expect(unused_variables, reason = "no engine"))]
     fn new(places: &Places) -> Engines {
         Engines {
             cache: places.cache.clone().map(Cache::new),
