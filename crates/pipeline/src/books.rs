@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use document::{Container, FaultKind, LanguageCode, Place, Problems, Reason};
+use document::{Container, Digest, FaultKind, LanguageCode, Place, Problems, Reason};
 use extract::book::{
     Book, BookFormat, Cache, Engine, Engines, KeptOut, Limits, Method, OcrLanguage, Page, PageOutcome, PageRule,
     Places, Pool, Reading, Trouble, Words,
@@ -126,6 +126,18 @@ impl BookReader {
     /// As [`BookReader::read`].
     pub fn read_anew(&self, pool: &mut Pool, path: &Path, format: BookFormat, anew: &[u32]) -> Result<Book, Trouble> {
         self.read_in(pool, path, format, self.settings.language, anew)
+    }
+
+    /// What a book looks like, see [`extract::book::sampled`].
+    /// # Errors
+    /// Fails if something is missing here, whatever the book.
+    pub(crate) fn sampled(&self, pool: &mut Pool, path: &Path) -> Result<Option<Digest>, Error> {
+        let Some(format) = extract::book::format_of(path) else { return Ok(None) };
+        extract::book::sampled(pool, path, format).map_err(|trouble| match trouble {
+            Trouble::Content(_, message) | Trouble::Missing(message) | Trouble::Machine(message) => {
+                Error::Books(message)
+            }
+        })
     }
 
     fn read_in(
@@ -301,10 +313,11 @@ impl<'s> Shelf<'s> {
     }
 }
 
-/// Visits a book that is not read, since another one has the same bytes.
-pub(crate) fn skip(input: &source::Input, container: &Arc<Container>, visit: VisitPage<'_>) {
+/// Visits a book that is not read, since another one has the same bytes or the same pages.
+pub(crate) fn skip(input: &source::Input, container: &Arc<Container>, first: &Container, visit: VisitPage<'_>) {
     let document = source::book(input, container, Place::Whole, "", None);
-    visit(document, Some(Reason { stage: STAGE, rule: "same_file", value: 2.0, limit: 1.0 }));
+    let rule = if first.digest == container.digest { "same_file" } else { "same_pages" };
+    visit(document, Some(Reason { stage: STAGE, rule, value: 2.0, limit: 1.0 }));
 }
 
 /// Visits a page that is left out of a book's text. Its id is the book's with the page.

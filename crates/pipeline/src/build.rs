@@ -99,12 +99,7 @@ impl Plan {
     /// Fails if the ledger cannot be read.
     pub fn states(&self, configuration: &Configuration, out: &Path) -> Result<Vec<TaskState>, Error> {
         let known = KnownDigests::load(out)?;
-        let digests: Vec<Vec<Digest>> = configuration
-            .sources
-            .iter()
-            .map(|source| source.inputs.iter().map(|input| known.get(input).unwrap_or(Digest(0))).collect())
-            .collect();
-        let containers = Containers::new(configuration, &digests);
+        let containers = Containers::new(configuration, &known);
         let ledger = Ledger::new(out);
         let state = |task: &Task| {
             let found = ledger.find(judge::PASS, crate::plan::fingerprint(configuration, task, &containers))?;
@@ -403,8 +398,8 @@ fn composition(sources: &[SourceRecord]) -> Vec<Composition> {
     cells.into_iter().map(|((language, kind), size)| Composition { language, kind, size }).collect()
 }
 
-/// The digests of all inputs, by source; those that look unchanged are not read again.
-fn digest_inputs(build: &Build<'_>) -> Result<Vec<Vec<Digest>>, Error> {
+/// The digests of all inputs, and how the books among them look; those that look unchanged are not read again.
+fn digest_inputs(build: &Build<'_>) -> Result<KnownDigests, Error> {
     let mut known = KnownDigests::load(&build.out)?;
     let inputs: Vec<&source::Input> = build.configuration.sources.iter().flat_map(|source| &source.inputs).collect();
     let unread: Vec<&source::Input> = inputs.iter().copied().filter(|input| known.get(input).is_none()).collect();
@@ -424,10 +419,24 @@ fn digest_inputs(build: &Build<'_>) -> Result<Vec<Vec<Digest>>, Error> {
         }
         known.save(&build.out)?;
     }
-    let of_source = |source: &crate::configuration::ConfiguredSource| {
-        source.inputs.iter().map(|input| known.get(input).unwrap_or(Digest(0))).collect()
-    };
-    Ok(build.configuration.sources.iter().map(of_source).collect())
+    let Some(reader) = &build.configuration.books else { return Ok(known) };
+    let books = inputs.iter().copied().filter(|input| input.format == source::Format::Book);
+    let unseen: Vec<&source::Input> = books.filter(|input| known.sampled(input).is_none()).collect();
+    if !unseen.is_empty() {
+        build.progress.begin("look at books", unseen.iter().map(|input| input.bytes).sum());
+        let look = |pool: &mut extract::book::Pool, input: &&source::Input| {
+            let sampled = reader.sampled(pool, &input.path);
+            build.progress.advance(input.bytes, 0, 0);
+            sampled
+        };
+        let sampled: Result<Vec<Option<Digest>>, Error> = unseen.par_iter().map_init(|| reader.pool(1), look).collect();
+        build.progress.end();
+        for (input, sampled) in unseen.iter().zip(sampled?) {
+            known.insert_sampled(input, sampled);
+        }
+        known.save(&build.out)?;
+    }
+    Ok(known)
 }
 
 /// Says why, where nothing was kept.

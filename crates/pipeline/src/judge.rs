@@ -53,12 +53,10 @@ impl Judging<'_> {
                 }
             };
             match (input.format, &self.configuration.books) {
-                (source::Format::Book, Some(_)) if self.containers.same_book(task.source, *number).is_some() => {
-                    books::skip(input, container, &mut take);
-                }
-                (source::Format::Book, Some(reader)) => {
-                    shelf.get_or_insert_with(|| Shelf::new(reader)).read(input, container, &mut take)?;
-                }
+                (source::Format::Book, Some(reader)) => match self.containers.same_book(task.source, *number) {
+                    Some(first) => books::skip(input, container, first, &mut take),
+                    None => shelf.get_or_insert_with(|| Shelf::new(reader)).read(input, container, &mut take)?,
+                },
                 _ => pages::read(input, container, split, &source.rules, &mut take)?,
             }
             if let Some(error) = failed {

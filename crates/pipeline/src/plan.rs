@@ -119,6 +119,16 @@ struct KnownDigest {
     bytes: u64,
     changed_nanoseconds: u128,
     digest: Digest,
+    /// What a book looks like; none, if that was not found.
+    #[serde(default)]
+    looks: Option<Looks>,
+}
+
+/// What a book looks like, by the version of what looked at it.
+#[derive(Clone, Serialize, Deserialize)]
+struct Looks {
+    version: u32,
+    sampled: Option<Digest>,
 }
 
 impl KnownDigests {
@@ -136,9 +146,22 @@ impl KnownDigests {
         (known.bytes == input.bytes && Some(known.changed_nanoseconds) == changed(input)).then_some(known.digest)
     }
 
+    /// What is known of how a book looks: nothing if nobody has looked, and then nothing or its digest.
+    pub fn sampled(&self, input: &Input) -> Option<Option<Digest>> {
+        self.get(input)?;
+        let looks = self.0.get(&key(input))?.looks.as_ref()?;
+        (looks.version == extract::book::VERSION).then_some(looks.sampled)
+    }
+
+    pub fn insert_sampled(&mut self, input: &Input, sampled: Option<Digest>) {
+        if let Some(known) = self.0.get_mut(&key(input)) {
+            known.looks = Some(Looks { version: extract::book::VERSION, sampled });
+        }
+    }
+
     pub fn insert(&mut self, input: &Input, digest: Digest) {
         if let Some(changed_nanoseconds) = changed(input) {
-            let known = KnownDigest { bytes: input.bytes, changed_nanoseconds, digest };
+            let known = KnownDigest { bytes: input.bytes, changed_nanoseconds, digest, looks: None };
             self.0.insert(key(input), known);
         }
     }
@@ -164,37 +187,44 @@ fn changed(input: &Input) -> Option<u128> {
 /// The inputs of a build with their digests: what fingerprints and provenance are made of.
 pub(crate) struct Containers {
     of_sources: Vec<Vec<Arc<Container>>>,
-    /// Rank of the source, source and input of the book that stays of those with this digest.
-    books: BTreeMap<Digest, (u32, usize, usize)>,
+    /// By source and input, what is alike in files of the same book: how they look, or else their bytes.
+    books: BTreeMap<(usize, usize), Digest>,
+    /// Rank of the source, source and input of the one that stays of these.
+    first: BTreeMap<Digest, (u32, usize, usize)>,
 }
 
 impl Containers {
-    /// `digests[s][i]` is the digest of input `i` of source `s`.
-    pub fn new(configuration: &Configuration, digests: &[Vec<Digest>]) -> Containers {
+    /// `known` has the digests of all inputs, as far as that matters.
+    pub fn new(configuration: &Configuration, known: &KnownDigests) -> Containers {
+        let of =
+            |source: &ConfiguredSource| source.inputs.iter().map(|it| known.get(it).unwrap_or(Digest(0))).collect();
+        let digests: Vec<Vec<Digest>> = configuration.sources.iter().map(of).collect();
         let of_source = |(source, digests): (&ConfiguredSource, &Vec<Digest>)| {
             let container = |(input, digest): (&Input, &Digest)| {
                 Arc::new(Container { digest: Some(*digest), ..input.container.clone() })
             };
             source.inputs.iter().zip(digests).map(container).collect()
         };
-        let mut books = BTreeMap::new();
+        let (mut books, mut first) = (BTreeMap::new(), BTreeMap::new());
         for (place, source) in configuration.sources.iter().enumerate() {
-            let inputs = source.inputs.iter().enumerate().zip(&digests[place]);
-            for ((number, _), digest) in inputs.filter(|((_, input), _)| input.format == source::Format::Book) {
+            let inputs = source.inputs.iter().enumerate();
+            for (number, input) in inputs.filter(|(_, input)| input.format == source::Format::Book) {
+                let alike = known.sampled(input).flatten().unwrap_or(digests[place][number]);
                 let here = (source.description.rank, place, number);
-                books.entry(*digest).and_modify(|first| *first = here.min(*first)).or_insert(here);
+                books.insert((place, number), alike);
+                first.entry(alike).and_modify(|first| *first = here.min(*first)).or_insert(here);
             }
         }
-        Containers { of_sources: configuration.sources.iter().zip(digests).map(of_source).collect(), books }
+        Containers { of_sources: configuration.sources.iter().zip(&digests).map(of_source).collect(), books, first }
     }
 
     pub fn get(&self, source: usize, input: usize) -> &Arc<Container> {
         &self.of_sources[source][input]
     }
 
-    /// The book whose file has the same bytes as this one's and which is preferred: that one is read, this one is not.
+    /// The book that looks like this one or has its bytes and is preferred: that one is read, this one is not.
     pub fn same_book(&self, source: usize, input: usize) -> Option<&Arc<Container>> {
-        let (_, first_source, first_input) = *self.books.get(&self.get(source, input).digest?)?;
+        let (_, first_source, first_input) = *self.first.get(self.books.get(&(source, input))?)?;
         ((first_source, first_input) != (source, input)).then(|| self.get(first_source, first_input))
     }
 }

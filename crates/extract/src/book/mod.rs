@@ -35,6 +35,7 @@ mod read;
 mod reading_order;
 mod replay;
 mod routing;
+mod sample;
 mod shape;
 mod signs;
 #[cfg(feature = "ocr")]
@@ -57,6 +58,7 @@ pub use read::{
     Book, Engines, Identify, Method, OcrLanguage, Page, PageOutcome, Reading, Words, digest_file, format_of, read,
 };
 pub use replay::{Difference, difference};
+pub use sample::sampled;
 pub use shape::{Area, Column, Line, Shape};
 pub use trouble::Trouble;
 pub use worker::serve;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use document::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{shape::Shape, signs::Signs, trouble::Trouble};
@@ -74,6 +75,8 @@ pub enum Request {
     Open { path: PathBuf, format: BookFormat },
     /// The text layer of a page, counted from 0.
     Text { page: u32 },
+    /// What a page, counted from 0, looks like.
+    Look { page: u32 },
     /// Read the image of a page. `packs` are Tesseract's language packs, joined by `+`.
     Recognise { page: u32, engine: Engine, packs: String, extent: Extent },
 }
@@ -82,8 +85,21 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    Opened { pages: u32, form: bool, attachments: u32 },
-    Text { shape: Shape, signs: Signs },
-    Recognised { shape: Shape },
+    Opened {
+        pages: u32,
+        form: bool,
+        attachments: u32,
+    },
+    Text {
+        shape: Shape,
+        signs: Signs,
+    },
+    /// The digest of the page as it is drawn; none, if nothing is on it.
+    Looked {
+        digest: Option<Digest>,
+    },
+    Recognised {
+        shape: Shape,
+    },
     Trouble(Trouble),
 }

@@ -99,6 +99,11 @@ impl Raster {
         hasher.finish()
     }
 
+    /// Whether all pixels are alike.
+    pub fn is_blank(&self) -> bool {
+        self.grey.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// Points a pixel.
     pub fn points(&self) -> f32 {
         72.0 / self.dpi.max(1.0)

@@ -18,6 +18,10 @@ use super::{
     trouble::Trouble,
 };
 
+/// Enough to tell pages from one another.
+#[cfg(feature = "pdf")]
+const LOOK_DPI: f32 = 72.0;
+
 /// Answers until the questions end. The first line is [`Places`].
 /// # Errors
 /// Fails if the other side is gone or says something that is not understood.
@@ -115,6 +119,9 @@ fn serve_pdf(
                 drop(before.replace(page));
                 text.map(|(shape, signs)| Reply::Text { shape, signs })
             }),
+            Request::Look { page } => {
+                pdf::page(&document, *page).and_then(|page| pdf::render(&page, LOOK_DPI)).map(|raster| looked(&raster))
+            }
             Request::Recognise { page, extent, .. } => pdf::page(&document, *page)
                 .and_then(|page| pdf::render(&page, pdf::resolution(&page)))
                 .and_then(|raster| engines.recognise(raster, &request, *extent)),
@@ -142,11 +149,16 @@ fn serve_image(
         let reply = match &request {
             Request::Open { .. } => return Ok(Some(request)),
             Request::Text { .. } => Ok(Reply::Text { shape: Shape::default(), signs: super::signs::Signs::of_image() }),
+            Request::Look { .. } => Ok(looked(&raster)),
             Request::Recognise { extent, .. } => engines.recognise(raster.clone(), &request, *extent),
         };
         answer(answers, &reply.unwrap_or_else(Reply::Trouble))?;
     }
     Ok(None)
+}
+
+fn looked(raster: &Raster) -> Reply {
+    Reply::Looked { digest: (!raster.is_blank()).then(|| raster.digest()) }
 }
 
 /// The engines of one worker, each loaded when it is first needed.
