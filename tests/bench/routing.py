@@ -79,11 +79,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--medcorpus", required=True)
     parser.add_argument("--pages", type=int, default=2, help="of each book in each way")
+    parser.add_argument("--draw", type=int, default=7, help="another number draws other pages")
     parser.add_argument("--cache", help="folder that remembers what engines have read")
     parser.add_argument("--list", action="store_true", help="name the pages that are read in the wrong way")
     parser.add_argument("pdf", nargs="+")
     options = parser.parse_args()
-    chance = random.Random(7)
+    chance = random.Random(options.draw)
     font = pymupdf.Font("cjk")
     right, all_pages = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     with tempfile.TemporaryDirectory() as folder:

@@ -143,11 +143,19 @@ pub fn is_page_number(text: &str) -> bool {
     let letters: Vec<char> = letters.into_iter().filter(|it| !matches!(it, '–' | '—' | '·' | '•' | '|')).collect();
     let digits = letters.iter().filter(|it| it.is_numeric()).count();
     let others = letters.len() - digits;
+    // What follows a number and is more than a word for pages is a heading ("1 Introduction") or a line of a contents.
+    let begins = letters.first().is_some_and(|it| it.is_numeric());
+    let ends = letters.last().is_some_and(|it| it.is_numeric());
+    let most = match (begins, ends) {
+        (true, true) => 3,
+        (true, false) => 2,
+        _ => 6,
+    };
     let roman = !letters.is_empty() && letters.len() <= 7 && letters.iter().all(|it| "ivxlIVXL".contains(*it));
     roman
         || ((1..=8).contains(&digits)
             && others <= if letters.len() > digits + 2 { 6 } else { 2 }
-            && others <= 6
+            && others <= most
             && text.chars().count() <= 16
             && !text.contains(['%', '=', '<', '>', '+']))
 }
@@ -209,7 +217,17 @@ mod tests {
         for text in ["12", "- 12 -", "xiv", "第 12 页", "p. 12", "Page 3 of 9", "12/30"] {
             assert!(is_page_number(text), "{text}");
         }
-        for text in ["500 mg twice daily", "pH < 7", "35 %", "Aspirin", "5–10 mg every 4 hours", ""] {
+        for text in [
+            "500 mg twice daily",
+            "pH < 7",
+            "35 %",
+            "Aspirin",
+            "5–10 mg every 4 hours",
+            "1 はじめに",
+            "4.2.4 連体形",
+            "5 記号一覧 23",
+            "",
+        ] {
             assert!(!is_page_number(text), "{text}");
         }
     }

@@ -5,7 +5,7 @@
 //! columns, these paragraphs, whichever engine found them.
 
 /// Rises when a book would be read differently: it is part of the fingerprint of what is built from books.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 #[cfg(feature = "ocr")]
 mod apostrophes;
@@ -17,6 +17,8 @@ mod epub;
 mod furniture;
 #[cfg(feature = "ocr")]
 mod ink;
+#[cfg(any(feature = "ocr", feature = "ocr-onnx"))]
+mod line_size;
 mod page_kind;
 mod paragraphs;
 #[cfg(feature = "pdf")]
@@ -29,7 +31,7 @@ mod protocol;
 mod raster;
 mod read;
 #[cfg_attr(
-    not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx")),
+    all(not(test), not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx"))),
     expect(dead_code, reason = "only engines and PDF give words")
 )]
 mod reading_order;
@@ -42,7 +44,7 @@ mod signs;
 mod tesseract;
 mod trouble;
 #[cfg_attr(
-    not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx")),
+    all(not(test), not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx"))),
     expect(dead_code, reason = "only engines and PDF give words")
 )]
 mod words;

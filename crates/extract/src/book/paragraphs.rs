@@ -39,10 +39,22 @@ pub struct Vocabulary {
     /// Hyphens within lines, and at their ends, of the plain kind and of the kind that only programs set.
     plain_inside: u32,
     soft_at_end: u32,
+    /// Places within lines where ideographs and other letters or digits meet, with a blank between and without.
+    blank_between: u32,
+    none_between: u32,
 }
 
 impl Vocabulary {
     pub fn add(&mut self, line: &str) {
+        let mut last = [' ', ' '];
+        for character in line.chars() {
+            if last[1] == ' ' {
+                self.blank_between += u32::from(meet(last[0], character));
+            } else {
+                self.none_between += u32::from(meet(last[1], character));
+            }
+            last = [last[1], character];
+        }
         let mut words = line.split_whitespace().peekable();
         while let Some(word) = words.next() {
             if words.peek().is_none() && word.ends_with(is_hyphen) {
@@ -75,7 +87,26 @@ impl Vocabulary {
             text.push_str(next);
             return;
         }
+        // Pages of ideographs are filled to their edge, if need be inside a number.
+        let of_number = |it: char| it.is_ascii_digit() || matches!(it, '.' | ',');
+        let cuts_number = of_number(last) && of_number(first) && (last.is_ascii_digit() || first.is_ascii_digit());
+        if cuts_number && text.chars().rev().take(NEAR).any(is_unspaced) && next.chars().take(NEAR).any(is_unspaced) {
+            text.push_str(next);
+            return;
+        }
+        if meet(last, first) && self.none_between >= self.blank_between {
+            text.push_str(next);
+            return;
+        }
         let before = text[..text.len() - last.len_utf8()].chars().next_back();
+        // The number of a point ("4- Therapy"), which stands at the end of a line by chance.
+        let is_number =
+            || text.split_whitespace().next_back().is_some_and(|it| it[..it.len() - 1].chars().all(char::is_numeric));
+        if last == '-' && before.is_some_and(char::is_numeric) && first.is_uppercase() && is_number() {
+            text.push(' ');
+            text.push_str(next);
+            return;
+        }
         if is_hyphen(last) && before.is_some_and(char::is_alphanumeric) && first.is_alphanumeric() {
             if !self.keeps_hyphen(text, last, next) {
                 text.pop();
@@ -121,6 +152,12 @@ impl Vocabulary {
     }
 }
 
+/// Whether an ideograph, a syllable or one of their marks meets a letter or digit of another script.
+fn meet(left: char, right: char) -> bool {
+    (is_unspaced(left) && right.is_alphanumeric() && !is_unspaced(right))
+        || (is_unspaced(right) && left.is_alphanumeric() && !is_unspaced(left))
+}
+
 /// A hyphen as files write it at the end of a line.
 pub fn is_hyphen(character: char) -> bool {
     matches!(character, '-' | '\u{2010}' | '\u{2011}' | '\u{AD}')
@@ -138,6 +175,8 @@ pub struct Manner {
     pub size: f32,
     /// From one line to the next, in heights.
     pub leading: f32,
+    /// From one line to the next, beside the leading, where something new begins.
+    pub gap: f32,
     /// Whether paragraphs begin with an indentation.
     pub indented: bool,
 }
@@ -170,7 +209,11 @@ impl Manner {
                 }
             }
         }
-        Manner { size, leading: median(steps).clamp(0.8, 2.5), indented: begun >= 3 && indented * 2 > begun }
+        let leading = median(steps.clone()).clamp(0.8, 2.5);
+        // Lines of a text layer stand as exactly as they were set, those that were read from an image less so.
+        let astray = steps.iter().map(|step| (step / leading - 1.0).abs()).filter(|it| *it < 0.2).collect();
+        let gap = (1.2 + 4.0 * median(astray)).clamp(1.25, 1.45);
+        Manner { size, leading, gap, indented: begun >= 3 && indented * 2 > begun }
     }
 }
 
@@ -180,6 +223,10 @@ fn is_like(left: f32, right: f32) -> bool {
 
 /// How far first lines stand to the right, in heights of the text.
 const INDENTATION: std::ops::Range<f32> = 0.6..6.0;
+/// How far around the end of a line is looked to tell whether the text is in ideographs.
+const NEAR: usize = 12;
+/// Of the column's width: a line that long may go on in the next.
+const READS_ON: f32 = 0.6;
 /// Lines that begin so near to each other begin at the same place.
 const SAME_LEFT: f32 = 0.3;
 
@@ -239,6 +286,16 @@ impl Edges {
         let blank = 0.25 * line.size;
         let wide = if next.text.starts_with(is_unspaced) { 2.6 * next.first_width } else { next.first_width + blank };
         line.area.right + wide + self.slack < self.right
+    }
+
+    /// Whether a line reads on in the next though that one's first word would have fitted: lines are not always filled, as
+    /// where they were set by the number of their letters or beside something wide that stands out. A list of short
+    /// points is told by its short lines.
+    fn reads_on(&self, line: &Line, next: &Line) -> bool {
+        let (Some(last), Some(first)) = (line.text.chars().next_back(), next.text.chars().next()) else { return false };
+        let is_long = line.area.right - self.left > READS_ON * (self.right - self.left);
+        let within = first.is_lowercase() || (is_ideographic(last) && is_ideographic(first));
+        is_long && within && !ends_sentence(&line.text)
     }
 
     fn is_indented(&self, line: &Line, size: f32) -> bool {
@@ -366,7 +423,7 @@ fn breaks(above: &Line, line: &Line, edges: &Edges, role_above: Role, role: Role
     let size = manner.size.max(line.size);
     let step = line.area.bottom - above.area.bottom;
     let usual = manner.leading * line.size.max(manner.size);
-    if step > 1.45 * usual {
+    if step > manner.gap * usual {
         return true;
     }
     if role == Role::Heading {
@@ -387,7 +444,7 @@ fn breaks(above: &Line, line: &Line, edges: &Edges, role_above: Role, role: Role
     if manner.indented && edges.is_indented(line, size) && edges.leaves_a_little(above, line) {
         return true;
     }
-    edges.leaves_room(above, line)
+    edges.leaves_room(above, line) && !edges.reads_on(above, line)
 }
 
 /// Rows of a table: lines with cells, next to others with cells.
@@ -428,6 +485,11 @@ fn is_noted(text: &str) -> bool {
 fn ends_sentence(text: &str) -> bool {
     let text = text.trim_end_matches(['"', '\'', '»', '”', '’', ')', '）', '」', '』', '】']);
     text.ends_with(['.', '!', '?', ':', ';', '…', '。', '！', '？', '：', '；'])
+}
+
+/// A character of a word, and not a mark.
+fn is_ideographic(character: char) -> bool {
+    is_unspaced(character) && character.is_alphanumeric()
 }
 
 struct Piece {

@@ -139,7 +139,7 @@ pub fn text(page: &PdfPage<'_>) -> Result<(Shape, Signs), Trouble> {
             (Some(high), 0xDC00..=0xDFFF) => value = 0x10000 + ((high - 0xD800) << 10) + (value - 0xDC00),
             _ => {}
         }
-        let decoded = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
+        let decoded = char::from_u32(value).map_or(char::REPLACEMENT_CHARACTER, as_printed);
         if decoded.is_whitespace() {
             glyphs.push(Glyph { character: ' ', area: Area::default(), bold: false });
             after_blank = true;
@@ -198,6 +198,19 @@ fn weight_of(weight: pdfium_render::prelude::PdfFontWeight) -> i16 {
         Weight::Weight800 => 800,
         Weight::Weight900 => 900,
         Weight::Custom(value) => value.min(1_000) as i16,
+    }
+}
+
+/// What is meant where programs put codes of windows-1252 or of the font Symbol in place of characters.
+fn as_printed(character: char) -> char {
+    match character {
+        '\u{80}'..='\u{9F}' => {
+            let byte = [character as u32 as u8];
+            let (meant, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte);
+            meant.chars().next().unwrap_or(character)
+        }
+        '\u{F0B7}' => '•',
+        other => other,
     }
 }
 

@@ -11,6 +11,7 @@ use document::FaultKind;
 use ort::{session::Session, value::TensorRef};
 
 use super::{
+    line_size,
     protocol::{Extent, PP_OCR_FILES},
     raster::Raster,
     reading_order,
@@ -78,7 +79,9 @@ impl PpOcr {
                 *length *= points;
             }
         }
-        Ok(reading_order::shape(prepared.width, prepared.height, prepared.uncut(words)))
+        let mut shape = reading_order::shape(prepared.width, prepared.height, prepared.uncut(words));
+        line_size::even(&mut shape);
+        Ok(shape)
     }
 }
 

@@ -11,6 +11,7 @@ use tesseract::plumbing::TessBaseApi;
 use super::{
     apostrophes::apostrophes,
     bullets::bullet,
+    line_size,
     protocol::Extent,
     raster::Raster,
     reading_order,
@@ -77,7 +78,9 @@ impl Tesseract {
     fn read_upright(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
         let prepared = raster.prepared(extent);
         let words = self.words(&prepared.raster, packs, AUTOMATIC, prepared.top)?;
-        Ok(reading_order::shape(prepared.width, prepared.height, prepared.uncut(words)))
+        let mut shape = reading_order::shape(prepared.width, prepared.height, prepared.uncut(words));
+        line_size::even(&mut shape);
+        Ok(shape)
     }
 
     /// Words of an image with one page segmentation mode; `top` is where the image begins on its page, in pixels.
@@ -152,6 +155,8 @@ fn close(
     bottoms.sort_unstable();
     let base = bottoms.get(bottoms.len() / 3).copied().unwrap_or(line_bottom);
     let points = raster.points();
+    let all: String = rows.iter().map(|row| row.text).collect();
+    let size = line_size::of_ink((line_bottom - line_top) as f32 * points, &all);
     for Row { text, place, confidence } in rows {
         let height = line_bottom - line_top;
         let mark = bullet(raster, text, place, base, height, threshold).map(str::to_owned);
@@ -164,6 +169,6 @@ fn close(
             bottom: length(line_bottom + top),
         };
         let text = mark.unwrap_or_else(|| text.to_owned());
-        words.push(Word { text, area, size: area.height(), bold: false, confidence, blank_before: true });
+        words.push(Word { text, area, size, bold: false, confidence, blank_before: true });
     }
 }
