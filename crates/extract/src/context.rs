@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Numbers of one block.
-pub(crate) const COUNT: usize = 56;
+pub(crate) const COUNT: usize = 53;
 /// Groups that a block is in.
 pub(crate) const GROUPS: usize = 5;
 /// So many elements that are alike are a list of things.
@@ -278,7 +278,7 @@ impl<'a> Context<'a> {
         for number in self.page {
             push(number);
         }
-        debug_assert!(next <= COUNT, "{next} numbers");
+        debug_assert!(next == COUNT, "{next} numbers");
         row
     }
 }
@@ -386,4 +386,133 @@ fn number(value: u32) -> f32 {
 
 fn share(part: u32, whole: u32) -> f32 {
     if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{dom::Limits, metadata};
+
+    /// The numbers of a block by its text, and the groups that it is in.
+    struct Rows {
+        texts: Vec<String>,
+        rows: Vec<[f32; COUNT]>,
+        groups: Vec<[u32; GROUPS]>,
+    }
+
+    impl Rows {
+        fn of(html: &str) -> Rows {
+            let dom = Dom::parse(html, &Limits::default());
+            let (metadata, measures) = (metadata::read(&dom), Measures::of(&dom));
+            let (rows, groups) = Context::of(&dom, &measures, &metadata, 0).rows();
+            let text = |block: &Block| (block.first..=block.last).map(|node| dom.text(node as usize)).collect();
+            Rows { texts: measures.blocks.iter().map(text).collect(), rows, groups }
+        }
+
+        fn at(&self, text: &str) -> usize {
+            self.texts
+                .iter()
+                .position(|it| it == text)
+                .unwrap_or_else(|| panic!("{text}: no block of {:?}", self.texts))
+        }
+
+        /// The numbers `from..from + N` of a block.
+        fn row<const N: usize>(&self, text: &str, from: usize) -> [f32; N] {
+            self.rows[self.at(text)][from..from + N].try_into().unwrap()
+        }
+
+        fn groups(&self, text: &str) -> [u32; GROUPS] {
+            self.groups[self.at(text)]
+        }
+    }
+
+    const SHOP: &str = "<title>Blood pressure monitors</title><body><h1>Monitors</h1><div class=grid>\
+        <div class='card first'><img src=a><p>Arm cuff</p><p>€ 39</p></div>\
+        <div class='card'><img src=b><p>Wrist cuff</p><p>€ 25</p></div>\
+        <div class='card last'><img src=c><p>Finger clip</p><p>€ 20</p></div></div>\
+        <div class=help><p>Ask us.</p></div>";
+
+    #[test]
+    fn members_of_a_list_know_their_list_and_place() {
+        let page = Rows::of(SHOP);
+        // Members, text of the own one, share of the page, links, sentences, images and linked headings each, place.
+        let listed = 10.0 + 12.0 + 13.0;
+        let all = "Monitors".len() as f32 + listed + "Askus.".len() as f32;
+        let [count, text, share, links, stops, images, linked, place] = page.row("Wrist cuff", 0);
+        assert_eq!((count, text, links, stops, images, linked, place), (3.0, 12.0, 0.0, 0.0, 1.0, 0.0, 2.0));
+        assert!((share - listed / all).abs() < 1e-6, "{share} of {all}");
+        assert_eq!(page.row::<1>("Finger clip", 7), [3.0]);
+        assert_eq!(page.row::<3>("Ask us.", 0), [0.0, -1.0, -1.0]);
+    }
+
+    #[test]
+    fn only_short_texts_with_a_sign_and_a_digit_are_prices() {
+        let page = Rows::of(SHOP);
+        assert_eq!([page.row("€ 25", 20), page.row("Arm cuff", 20), page.row("Ask us.", 20)], [[1.0], [0.0], [0.0]]);
+        let long = format!("It costs € 25, {}", "which is what we were asked to pay for it, ".repeat(3));
+        let page = Rows::of(&format!("<p>{long}</p><p>€ soon</p>"));
+        assert_eq!(page.rows.iter().map(|row| row[20]).collect::<Vec<_>>(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn two_alike_are_no_list_and_other_classes_are_not_alike() {
+        let page = Rows::of(
+            "<div><p class=a>One</p><p class=a>Two</p><p class=b>Three</p><p class=b4>Four</p><p class=b17>Five</p></div>",
+        );
+        // The inner and the outer list of the third to fifth are the same: digits at the end of a class do not count.
+        assert_eq!(
+            (page.row::<1>("One", 1), page.row::<1>("Three", 0), page.row::<1>("Five", 7)),
+            ([-1.0], [3.0], [3.0])
+        );
+        assert_eq!(page.row::<8>("Four", 0), page.row::<8>("Four", 8));
+    }
+
+    #[test]
+    fn a_block_is_measured_from_the_pages_heading() {
+        let page = Rows::of("<p>Before</p><div><h1>Asthma</h1><p>After it</p></div>");
+        // Blocks, text, share of the smallest element around both, and steps up to that.
+        assert_eq!(page.row("Before", 21), [-1.0, -6.0, 1.0, 1.0]);
+        assert_eq!(page.row("After it", 21), [1.0, 6.0, 13.0 / 19.0, 1.0]);
+        assert_eq!(Rows::of("<p>No heading</p>").row("No heading", 21), [-999.0, 0.0]);
+    }
+
+    #[test]
+    fn a_section_runs_from_heading_to_heading() {
+        let page = Rows::of(
+            "<p>Lead.</p><h1>Asthma</h1><h2>Causes</h2><p>Pollen.</p><p><a href=/m>Mites</a></p><h3>Dose</h3><p>One.</p>",
+        );
+        // Level, blocks and text since its heading, its text, links, sentences a hundred characters, heading, place, then
+        // the text of the next section and of the last. Headings in a row are one.
+        assert_eq!(page.row("Lead.", 25), [0.0, 0.0, 0.0, 5.0, 0.0, 20.0, 0.0, -1.0, 24.0, -1.0]);
+        assert_eq!(page.row("Mites", 25), [1.0, 3.0, 19.0, 24.0, 5.0 / 24.0, 100.0 / 24.0, 6.0, 0.0, 8.0, 5.0]);
+        assert_eq!(page.row("One.", 25), [3.0, 1.0, 4.0, 8.0, 0.0, 12.5, 4.0, 1.0, -1.0, 24.0]);
+        let [causes, pollen, dose] = ["Causes", "Pollen.", "Dose"].map(|text| page.groups(text)[3]);
+        assert!(causes == pollen && pollen != dose);
+    }
+
+    #[test]
+    fn words_are_compared_with_what_the_page_says_of_itself() {
+        let page = Rows::of(
+            "<title>Asthma in children</title><meta name=description content='Inhaled steroids prevent attacks.'>\
+             <p>ASTHMA in adults</p><p>Inhaled steroids prevent most</p>",
+        );
+        // Share and number of the title's words, share of the description's words and of its runs of three.
+        let [share, count, own, runs] = page.row("ASTHMA in adults", 35);
+        assert_eq!((share, count, own, runs), (2.0 / 3.0, 2.0, 0.0, 0.0));
+        assert_eq!(page.row("Inhaled steroids prevent most", 35), [0.0, 0.0, 0.75, 0.5]);
+    }
+
+    #[test]
+    fn the_page_is_described_to_all_its_blocks() {
+        let html = "<link rel=canonical href=https://shop.example.org/a/b/c><meta property=og:type content=website>\
+            <h1>Cuffs</h1><article><p>Short.</p></article><article><input><p>An arm cuff of soft cloth that closes by \
+            itself and is read without glasses, even in the dark, by those who live alone.</p></article>";
+        let page = Rows::of(html);
+        let numbers = page.row::<14>("Cuffs", 39);
+        assert_eq!(page.row::<14>("Short.", 39), numbers);
+        // Headings, articles, paragraphs of some length; steps and length of the address; Open Graph; place of the heading.
+        assert_eq!((numbers[0], numbers[3], numbers[4]), (1.0, 2.0, 1.0));
+        assert_eq!((numbers[9], numbers[10], numbers[12], numbers[13]), (3.0, 5.0, 1.0, 0.0));
+        assert!(numbers[6] > 0.0 && numbers[5] == 0.0);
+    }
 }
