@@ -214,8 +214,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("wcxb", type=pathlib.Path)
     arguments.add_argument("--out", type=pathlib.Path, required=True, help="folder for blocks.trees and neighbours.trees")
-    arguments.add_argument("--all", action="store_true", help="learn from the held-out domains, too: nothing is measured then")
-    arguments.add_argument("--cross", action="store_true", help="measure by cross-validation, without the held-out domains; write nothing")
+    arguments.add_argument("--all", action="store_true", help="learn from the held-out domains, too: only --cross measures then")
+    arguments.add_argument("--cross", action="store_true", help="measure by cross-validation over the domains that are learned from; write nothing")
     arguments.add_argument("--blocks", help="the program `blocks`, where it is built already")
     arguments = arguments.parse_args()
     program = [arguments.blocks] if arguments.blocks else ["cargo", "run", "--release", "-p", "extract", "--example", "blocks", "--"]
@@ -227,7 +227,7 @@ def main():
         subprocess.run([*program, f"{folder}/blocks", html], check=True)
         pages = Pages(folder, arguments.wcxb)
     held = numpy.array([part("", domain, 3) == 0 for domain in pages.domains])
-    learned = numpy.flatnonzero(~held)
+    learned = numpy.arange(len(held)) if arguments.all else numpy.flatnonzero(~held)
     if arguments.cross:
         folds = numpy.array([part("cross ", pages.domains[page], FOLDS) for page in learned])
         likely = numpy.zeros(len(pages.numbers))
@@ -237,7 +237,7 @@ def main():
                 likely[pages.of(page)] = judged[pages.of(page)]
         report("cross-validated", pages, likely, learned)
         return
-    first, second = pages.train(numpy.arange(len(held)) if arguments.all else learned)
+    first, second = pages.train(learned)
     if not arguments.all:
         report("held out", pages, pages.judge(first, second), numpy.flatnonzero(held))
     write_trees(first, arguments.out / "blocks.trees", "the numbers of a block (features.rs)")
