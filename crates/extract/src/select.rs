@@ -48,7 +48,7 @@ const SURE_SHARE: f64 = 0.85;
 /// The rules' text is taken for a page that calls itself an article, if the trees expect of it so much less of F1 than of
 /// what they would keep. Many a list or service calls itself an article; a date or structured data speak for it.
 const MOST_LOSS: f64 = 0.04;
-const MOST_LOSS_DATED: f64 = 0.25;
+const MOST_LOSS_DATED: f64 = 0.15;
 
 pub(crate) fn block_score(dom: &Dom, block: &Block) -> f64 {
     let tag = dom.tag(block.element as usize);

@@ -22,6 +22,10 @@ const TEXT_LINES: usize = 8;
 /// … this share is full in running text, however many short ones stand between (prescriptions, verse). Cells of a table seldom
 /// reach the same edge.
 const FULL_LINES: f32 = 0.3;
+/// In running text beside a picture this share of the lines ends at one edge, though not the column's …
+const SET_LINES: f32 = 0.5;
+/// … and is so wide, in heights of the text: numbers in a table end at one edge too.
+const SET_WIDTH: f32 = 10.0;
 /// Gap between two cells of a table row, in heights of the text.
 const CELL_GAP: f32 = 2.6;
 /// Confidence below which a number counts as doubted.
@@ -132,7 +136,8 @@ fn check(words: &[Word], free: Area, size: f32) -> Option<Area> {
     let aligned =
         right_rows.iter().filter(|row| left_rows.iter().any(|left| (left.bottom - row.bottom).abs() < 0.2 * size));
     let aligned = aligned.count() as f32 / right_rows.len() as f32;
-    let is_text = is_running_text(&left_rows, left_area.width()) && is_running_text(&right_rows, right_area.width());
+    let is_text =
+        is_running_text(&left_rows, left_area.width(), size) && is_running_text(&right_rows, right_area.width(), size);
     if aligned > 0.7 && !is_text {
         return None;
     }
@@ -140,11 +145,15 @@ fn check(words: &[Word], free: Area, size: f32) -> Option<Area> {
 }
 
 /// Whether rows in a column of this width are lines of text rather than cells of a table.
-fn is_running_text(rows: &[Area], width: f32) -> bool {
+fn is_running_text(rows: &[Area], width: f32, size: f32) -> bool {
     let filled = |row: &Area| row.width() / width.max(1.0);
     let mean = rows.iter().map(filled).sum::<f32>() / rows.len() as f32;
     let full = rows.iter().filter(|row| filled(row) >= FULL).count() as f32 / rows.len() as f32;
-    mean >= FILLED || rows.len() >= TEXT_LINES && full >= FULL_LINES
+    let ends_like = |row: &&Area| {
+        let is_set = |other: &&Area| other.width() >= SET_WIDTH * size && (other.right - row.right).abs() < 0.5 * size;
+        rows.iter().filter(is_set).count() as f32 >= SET_LINES * rows.len() as f32
+    };
+    mean >= FILLED || rows.len() >= TEXT_LINES && (full >= FULL_LINES || rows.iter().any(|row| ends_like(&row)))
 }
 
 /// The areas of the lines that words stand in.
