@@ -26,6 +26,10 @@ const FULL_LINES: f32 = 0.3;
 const SET_LINES: f32 = 0.5;
 /// … and is so wide, in heights of the text: numbers in a table end at one edge too.
 const SET_WIDTH: f32 = 10.0;
+/// Lines of what stands between columns that go on below it …
+const BETWEEN_LINES: usize = 12;
+/// … and the share of them that have text of the columns on each side.
+const BESIDE: f32 = 0.6;
 /// Gap between two cells of a table row, in heights of the text.
 const CELL_GAP: f32 = 2.6;
 /// Confidence below which a number counts as doubted.
@@ -57,6 +61,9 @@ fn cut(words: Vec<Word>, right_to_left: bool, cuts: &mut usize, columns: &mut Ve
         return;
     };
     *cuts -= 1;
+    // Of two that follow each other the upper one: what stands between them may belong to the columns.
+    let higher: Vec<Word> = words.iter().filter(|word| word.area.middle() < gutter.top).cloned().collect();
+    let gutter = find_gutter(&higher).filter(|upper| is_same(upper, &gutter)).unwrap_or(gutter);
     let (mut above, mut left, mut right, mut below) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for word in words {
         let side = match &word.area {
@@ -67,10 +74,76 @@ fn cut(words: Vec<Word>, right_to_left: bool, cuts: &mut usize, columns: &mut Ve
         };
         side.push(word);
     }
+    let mut between = Vec::new();
+    if let Some(next) = find_gutter(&below) {
+        below = go_on(&gutter, &next, below, &mut left, &mut right, &mut between);
+    }
     let (first, second) = if right_to_left { (right, left) } else { (left, right) };
-    for part in [above, first, second, below] {
+    for part in [above, first, second, between, below] {
         cut(part, right_to_left, cuts, columns);
     }
+}
+
+/// Whether two gutters are one that something interrupts.
+fn is_same(upper: &Area, lower: &Area) -> bool {
+    lower.left < upper.right && lower.right > upper.left
+}
+
+/// Where columns go on beside and below something that stands between them, such as the caption of a picture that they
+/// run around: what is theirs of the words below goes to them, what stands between by itself; the rest comes back. `next` is
+/// the gutter below it.
+fn go_on(
+    gutter: &Area,
+    next: &Area,
+    below: Vec<Word>,
+    left: &mut Vec<Word>,
+    right: &mut Vec<Word>,
+    between: &mut Vec<Word>,
+) -> Vec<Word> {
+    let size = median(below.iter().map(|word| word.size).collect());
+    let beside: Vec<&Word> = below.iter().filter(|word| word.area.middle() < next.top).collect();
+    let rows = rows(&beside);
+    if !is_same(gutter, next) || rows.is_empty() || rows.len() > BETWEEN_LINES {
+        return below;
+    }
+    // What stands between, row by row: words that belong together and reach over the gutter.
+    let mut middles: Vec<Area> = Vec::new();
+    let (mut at_left, mut at_right) = (0, 0);
+    for row in &rows {
+        let mut areas: Vec<Area> =
+            beside.iter().map(|word| word.area).filter(|it| (row.top..row.bottom).contains(&it.middle())).collect();
+        areas.sort_by(|one, other| one.left.total_cmp(&other.left));
+        let mut groups: Vec<Area> = Vec::new();
+        for area in areas {
+            match groups.last_mut() {
+                Some(group) if area.left - group.right < size => *group = group.with(area),
+                _ => groups.push(area),
+            }
+        }
+        at_left += usize::from(groups.iter().any(|group| group.right <= gutter.left));
+        at_right += usize::from(groups.iter().any(|group| group.left >= gutter.right));
+        middles.extend(groups.into_iter().filter(|group| group.right > gutter.left && group.left < gutter.right));
+    }
+    // A heading over both columns has no text at its sides.
+    let enough = (BESIDE * rows.len() as f32).max(1.0);
+    if middles.is_empty() || (at_left as f32) < enough || (at_right as f32) < enough {
+        return below;
+    }
+    let mut rest = Vec::new();
+    for word in below {
+        let area = word.area;
+        let is_between = |middle: &Area| {
+            (middle.top..middle.bottom).contains(&area.middle()) && area.left < middle.right && area.right > middle.left
+        };
+        let side = match () {
+            () if area.middle() > next.bottom => &mut rest,
+            () if area.middle() < next.top && middles.iter().any(is_between) => &mut *between,
+            () if area.centre() < gutter.centre() => &mut *left,
+            () => &mut *right,
+        };
+        side.push(word);
+    }
+    rest
 }
 
 /// The strip that cuts off most, if there is one.
@@ -285,6 +358,27 @@ mod tests {
         assert_eq!(lines[1], "left column line 2 with words");
         assert_eq!(lines[7], "right column line 2 with words");
         assert_eq!(lines[13], "a sentence below both columns that is as wide as the page is");
+    }
+
+    #[test]
+    fn columns_go_on_beside_and_below_a_caption_that_stands_between_them() {
+        let mut words = Vec::new();
+        for line in 0..16 {
+            let beside = (6..9).contains(&line);
+            let (left, right) = match beside {
+                true => (format!("left {line} beside"), 240.0),
+                false => (format!("left line {line} of the first column"), 180.0),
+            };
+            row(&mut words, 0.0, line as f32, &left);
+            row(&mut words, right, line as f32 + 0.1, &format!("right line {line} has words"));
+            if beside {
+                row(&mut words, 130.0, line as f32, &format!("caption no {line}"));
+            }
+        }
+        let lines = read(words);
+        assert!(lines[..16].iter().all(|line| line.starts_with("left")), "{lines:?}");
+        assert!(lines[16..32].iter().all(|line| line.starts_with("right")), "{lines:?}");
+        assert_eq!(lines[32..], ["caption no 6", "caption no 7", "caption no 8"]);
     }
 
     #[test]
