@@ -60,7 +60,7 @@ pub enum Place {
     /// Bytes of the container as it is stored: first byte and length of a compressed record, as indexes of web archives
     /// give them.
     Record { offset: u64, length: u64 },
-    /// Bytes of what one gzip member or zstd frame holds, for records that share one: where that begins in the container
+    /// Bytes of what one gzip member or frame holds, for records that share one: where that begins in the container
     /// as it is stored, then first byte and length in its content.
     Inside { record: u64, offset: u64, length: u64 },
     /// Member of an archive, by its name there.

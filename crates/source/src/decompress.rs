@@ -12,8 +12,9 @@ use document::{FaultKind, Place};
 
 use crate::{
     Error,
-    gzip_members::{Members, start_of_member},
-    lz4_frames::{Lz4Frames, start_of_frame},
+    gzip_members::Members,
+    lz4_frames::Lz4Frames,
+    parts::{Parts, Resumable},
     zstd_frames::Frames,
 };
 
@@ -91,9 +92,7 @@ pub(crate) struct Window {
 
 enum Stream {
     Plain(File),
-    Gzip(Box<Members>),
-    Zstd(Box<Frames>),
-    Lz4(Box<Lz4Frames>),
+    Compressed(Resumable),
 }
 
 impl Window {
@@ -118,8 +117,8 @@ impl Window {
         let compression = Compression::of(&start);
         let stream = match compression {
             Compression::None => Stream::Plain(file),
-            Compression::Gzip => Stream::Gzip(Box::new(Members::at(file, 0))),
-            Compression::Zstd => Stream::Zstd(Box::new(Frames::open(path).map_err(|error| {
+            Compression::Gzip => Stream::Compressed(Resumable::new(Members::in_range(file, &(0..u64::MAX)))),
+            Compression::Zstd => Stream::Compressed(Resumable::new(Frames::open(path).map_err(|error| {
                 if error.raw_os_error().is_some() {
                     return machine(path, error);
                 }
@@ -127,7 +126,7 @@ impl Window {
                     format!("the dictionary at the start of the file is damaged ({error}); fetch the file again");
                 Trouble::Content(FaultKind::Damaged, message)
             })?)),
-            Compression::Lz4 => Stream::Lz4(Box::new(Lz4Frames::at(file, 0))),
+            Compression::Lz4 => Stream::Compressed(Resumable::new(Lz4Frames::in_range(file, &(0..u64::MAX)))),
             Compression::Other(name) => {
                 let message = format!("{name} compression is not read; compress the file with zstd or gzip");
                 return Err(Trouble::Content(FaultKind::Unsupported, message));
@@ -165,11 +164,11 @@ impl Window {
                 let message = "the file ends before the range begins that the list names; fetch the file again";
                 return Err(Trouble::Content(FaultKind::Truncated, message.to_owned()));
             }
-            Compression::Gzip => Stream::Gzip(Box::new(Members::in_range(file, range))),
-            Compression::Lz4 => Stream::Lz4(Box::new(Lz4Frames::in_range(file, range))),
+            Compression::Gzip => Stream::Compressed(Resumable::new(Members::in_range(file, range))),
+            Compression::Lz4 => Stream::Compressed(Resumable::new(Lz4Frames::in_range(file, range))),
             Compression::Zstd => {
                 let frames = Frames::open(path).and_then(|mut frames| frames.move_to(range.start).map(|()| frames));
-                Stream::Zstd(Box::new(frames.map_err(|error| machine(path, error))?))
+                Stream::Compressed(Resumable::new(frames.map_err(|error| machine(path, error))?))
             }
             Compression::None | Compression::Other(_) => Stream::Plain(file),
         };
@@ -183,7 +182,7 @@ impl Window {
     fn over(stream: Stream, path: &Path, offset: u64) -> Window {
         let bytes = std::fs::metadata(path).map_or(STEP as u64, |it| it.len());
         // A gzip member that has room is inflated whole.
-        let most = if matches!(stream, Stream::Gzip(_)) { 5 * STEP } else { STEP };
+        let most = if matches!(stream, Stream::Compressed(_)) { 5 * STEP } else { STEP };
         let step = bytes.saturating_mul(4).clamp(512, most as u64) as usize;
         Window {
             stream,
@@ -250,9 +249,7 @@ impl Window {
         let result = loop {
             let result = match &mut self.stream {
                 Stream::Plain(file) => file.read(&mut self.buffer[length..]),
-                Stream::Gzip(gzip) => gzip.read(&mut self.buffer[length..]),
-                Stream::Zstd(frames) => frames.read(&mut self.buffer[length..]),
-                Stream::Lz4(frames) => frames.read(&mut self.buffer[length..]),
+                Stream::Compressed(parts) => parts.read(&mut self.buffer[length..]),
             };
             if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
                 break result;
@@ -319,9 +316,7 @@ impl Window {
     pub(crate) fn current_member(&self) -> Option<u64> {
         match &self.stream {
             Stream::Plain(_) => None,
-            Stream::Gzip(gzip) => Some(gzip.member),
-            Stream::Zstd(frames) => Some(frames.frame),
-            Stream::Lz4(frames) => Some(frames.frame),
+            Stream::Compressed(parts) => Some(parts.current()),
         }
     }
 
@@ -339,9 +334,7 @@ impl Window {
         self.members.clear();
         let moved = match &mut self.stream {
             Stream::Plain(_) => Ok(false),
-            Stream::Gzip(gzip) => gzip.resume_at(from, is_wanted),
-            Stream::Zstd(frames) => frames.resume_at(from, is_wanted),
-            Stream::Lz4(frames) => frames.resume_at(from, is_wanted),
+            Stream::Compressed(parts) => parts.resume_at(from, is_wanted),
         };
         moved.map_err(Error::io(&self.path))
     }
@@ -360,9 +353,7 @@ impl Window {
     pub(crate) fn start_of_member(&self, position: u64) -> Result<Vec<u8>, Error> {
         let start = File::open(&self.path).and_then(|mut file| match &self.stream {
             Stream::Plain(_) => Ok(Vec::new()),
-            Stream::Gzip(_) => start_of_member(&mut file, position),
-            Stream::Zstd(frames) => frames.start_in(&mut file, position),
-            Stream::Lz4(_) => start_of_frame(&mut file, position),
+            Stream::Compressed(parts) => parts.start_in(&mut file, position),
         });
         start.map_err(Error::io(&self.path))
     }

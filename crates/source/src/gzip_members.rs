@@ -1,4 +1,4 @@
-//! A gzip file of any number of members, which knows where each begins: behind a broken one, reading goes on at the next.
+//! A gzip file of any number of members, which knows where each begins.
 //!
 //! In web archives each record is a member of some ten kilobytes. Such a member is inflated whole, straight into the
 //! reader's buffer, at about twice the rate of a stream; one that is large, broken or cut goes through the stream, which
@@ -14,10 +14,7 @@ use flate2::bufread::GzDecoder;
 use libdeflater::{DecompressionError, Decompressor};
 use memchr::memmem;
 
-use crate::{
-    decompress::{MAX_TRIALS, START},
-    stored::{Stored, find_start},
-};
+use crate::{decompress::START, parts::Parts, stored::Stored};
 
 /// What a gzip member begins with: the mark and the only method that there is.
 const MARK: [u8; 3] = [0x1f, 0x8b, 8];
@@ -37,10 +34,7 @@ pub(crate) struct Members {
     reading: Option<Reading>,
     whole: Decompressor,
     /// Where the current member begins in the compressed file.
-    pub(crate) member: u64,
-    broken: bool,
-    ended: bool,
-    trials_left: u32,
+    member: u64,
 }
 
 enum Reading {
@@ -50,66 +44,18 @@ enum Reading {
 }
 
 impl Members {
-    pub(crate) fn at(file: File, position: u64) -> Members {
-        Members::in_range(file, &(position..u64::MAX))
-    }
-
     /// The members of a range of the file, which stands at its start.
     pub(crate) fn in_range(file: File, range: &Range<u64>) -> Members {
         Members {
             reading: Some(Reading::Between(Stored::new(file, range))),
             whole: Decompressor::new(),
             member: range.start,
-            broken: false,
-            ended: false,
-            trials_left: MAX_TRIALS,
         }
-    }
-
-    /// After an error there is nothing to read until `resume_at` has been called.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended {
-            if self.broken {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a gzip member is broken"));
-            }
-            match self.read_on(buffer) {
-                Ok(0) => {}
-                Ok(count) => return Ok(count),
-                Err(error) => {
-                    self.broken = error.kind() != io::ErrorKind::Interrupted;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(0)
-    }
-
-    /// Some bytes, or none where a member ends.
-    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(Reading::Inside(decoder)) = &mut self.reading {
-            let count = decoder.read(buffer)?;
-            if count == 0 {
-                self.reading = self.reading.take().map(|it| Reading::Between(it.into_stored()));
-            }
-            return Ok(count);
-        }
-        if !self.begins_member()? {
-            self.ended = true;
-            return Ok(0);
-        }
-        let Some(Reading::Between(stored)) = &mut self.reading else { unreachable!("it is between members") };
-        stored.hold(AT_HAND)?;
-        if let Some((length, count)) = whole_member(&mut self.whole, stored.rest(), stored.is_all, buffer) {
-            stored.consume(length);
-            return Ok(count);
-        }
-        self.reading = self.reading.take().map(|it| Reading::Inside(Box::new(GzDecoder::new(it.into_stored()))));
-        self.read_on(buffer)
     }
 
     /// Whether a member begins here, or the file ends. Zeros up to the end of the file are padding, as gzip(1) has it.
     fn begins_member(&mut self) -> io::Result<bool> {
-        let stored = self.stored();
+        let Some(Reading::Between(stored)) = &mut self.reading else { unreachable!("it is between members") };
         let first = stored.fill_buf()?.first().copied();
         let position = stored.offset();
         let zeros_only = first == Some(0) && only_zeros(stored)?;
@@ -122,27 +68,66 @@ impl Members {
         }
     }
 
-    fn stored(&mut self) -> &mut Stored {
-        match self.reading.as_mut().expect("it is put back where it is taken") {
+    fn stored(&self) -> &Stored {
+        match self.reading.as_ref().expect("it is put back where it is taken") {
             Reading::Between(stored) => stored,
-            Reading::Inside(decoder) => decoder.get_mut(),
+            Reading::Inside(decoder) => decoder.get_ref(),
         }
     }
+}
 
-    /// Goes on at the first member at or behind `position` whose content begins as wanted, and says whether there is one.
-    pub(crate) fn resume_at(&mut self, position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
-        let mut file = self.stored().file.try_clone()?;
-        let found = find_start(&mut file, position, &MARK, &mut self.trials_left, &mut |file, candidate| {
-            start_of_member(file, candidate).map(|start| !start.is_empty() && is_wanted(&start))
-        })?;
-        match found {
-            Some(position) => {
-                file.seek(SeekFrom::Start(position))?;
-                *self = Members { trials_left: self.trials_left, ..Members::at(file, position) };
+impl Parts for Members {
+    fn mark(&self) -> &'static [u8] {
+        &MARK
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if let Some(Reading::Inside(decoder)) = &mut self.reading {
+            let count = decoder.read(buffer)?;
+            if count == 0 {
+                self.reading = self.reading.take().map(|it| Reading::Between(it.into_stored()));
             }
-            None => self.ended = true,
+            return Ok(Some(count));
         }
-        Ok(found.is_some())
+        if !self.begins_member()? {
+            return Ok(None);
+        }
+        let Some(Reading::Between(stored)) = &mut self.reading else { unreachable!("it is between members") };
+        stored.hold(AT_HAND)?;
+        if let Some((length, count)) = whole_member(&mut self.whole, stored.rest(), stored.is_all, buffer) {
+            stored.consume(length);
+            return Ok(Some(count));
+        }
+        self.reading = self.reading.take().map(|it| Reading::Inside(Box::new(GzDecoder::new(it.into_stored()))));
+        self.read_on(buffer)
+    }
+
+    fn current(&self) -> u64 {
+        self.member
+    }
+
+    fn start_in(&self, file: &mut File, position: u64) -> io::Result<Vec<u8>> {
+        file.seek(SeekFrom::Start(position))?;
+        let mut stored = Vec::new();
+        file.take(4096).read_to_end(&mut stored)?;
+        let mut content = Vec::new();
+        let result = GzDecoder::new(&stored[..]).take(1 << 20).read_to_end(&mut content);
+        if result.is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof) {
+            content.clear();
+        }
+        content.truncate(START);
+        Ok(content)
+    }
+
+    fn move_to(&mut self, position: u64) -> io::Result<()> {
+        let mut file = self.file()?;
+        file.seek(SeekFrom::Start(position))?;
+        *self = Members::in_range(file, &(position..u64::MAX));
+        Ok(())
+    }
+
+    fn file(&self) -> io::Result<File> {
+        self.stored().file.try_clone()
     }
 }
 
@@ -179,22 +164,6 @@ fn trailer(content: &[u8]) -> [u8; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
-/// The first bytes, [`START`] at most, that come out of a gzip member at `position`; none if no member begins there, or an
-/// empty or broken one: four bytes of a header occur by chance inside any large file, but inflating random bytes fails
-/// within a few.
-pub(crate) fn start_of_member(file: &mut File, position: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(position))?;
-    let mut stored = Vec::new();
-    file.take(4096).read_to_end(&mut stored)?;
-    let mut content = Vec::new();
-    let result = GzDecoder::new(&stored[..]).take(1 << 20).read_to_end(&mut content);
-    if result.is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof) {
-        content.clear();
-    }
-    content.truncate(START);
-    Ok(content)
-}
-
 /// Reads zeros to the end, or up to the first byte that is none.
 fn only_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
     loop {
@@ -218,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decompress::tests::file;
+    use crate::{decompress::tests::file, parts::Resumable};
 
     fn member(content: &[u8], level: u32, name: &str) -> Vec<u8> {
         let builder = if name.is_empty() { GzBuilder::new() } else { GzBuilder::new().filename(name).extra(name) };
@@ -227,16 +196,20 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn members(bytes: &[u8]) -> Resumable {
+        Resumable::new(Members::in_range(file(bytes).reopen().unwrap(), &(0..u64::MAX)))
+    }
+
     /// Where each piece of content was said to begin, and the content.
     fn read(bytes: &[u8], room: usize) -> Vec<(u64, Vec<u8>)> {
-        let mut members = Members::at(file(bytes).reopen().unwrap(), 0);
+        let mut members = members(bytes);
         let (mut seen, mut buffer): (Vec<(u64, Vec<u8>)>, _) = (Vec::new(), vec![0; room]);
         loop {
             let count = members.read(&mut buffer).unwrap();
             match seen.last_mut() {
                 _ if count == 0 => return seen,
-                Some((member, content)) if *member == members.member => content.extend(&buffer[..count]),
-                _ => seen.push((members.member, buffer[..count].to_vec())),
+                Some((member, content)) if *member == members.current() => content.extend(&buffer[..count]),
+                _ => seen.push((members.current(), buffer[..count].to_vec())),
             }
         }
     }
@@ -257,11 +230,11 @@ mod tests {
     #[test]
     fn bytes_between_members_are_damage_and_not_skipped() {
         let bytes = [member(b"a", 6, ""), b"between".to_vec(), member(b"b", 6, "")].concat();
-        let mut members = Members::at(file(&bytes).reopen().unwrap(), 0);
+        let mut members = members(&bytes);
         let mut buffer = [0; 99];
         assert_eq!(members.read(&mut buffer).unwrap(), 1);
         assert!(members.read(&mut buffer).is_err());
-        assert!(members.resume_at(members.member, &|_| true).unwrap());
+        assert!(members.resume_at(members.current(), &|_| true).unwrap());
         assert_eq!((members.read(&mut buffer).unwrap(), buffer[0]), (1, b'b'));
     }
 

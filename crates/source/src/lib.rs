@@ -50,6 +50,7 @@ mod members;
 mod page_headers;
 mod parquet_columns;
 mod parquet_rows;
+mod parts;
 mod pattern;
 mod row_group;
 mod site;

@@ -1,14 +1,12 @@
-//! The bytes of a compressed file: through a window, and in search of the next place where something begins.
+//! The bytes of a compressed file, through a window that knows where it stands.
 
 use std::{
     fs::File,
-    io::{self, BufRead, Read, Seek, SeekFrom},
+    io::{self, BufRead, Read},
     ops::Range,
 };
 
-use memchr::memmem;
-
-use crate::decompress::{STEP, read_full};
+use crate::decompress::STEP;
 
 /// The bytes of the compressed file, through a window that knows where it stands.
 pub(crate) struct Stored {
@@ -90,35 +88,5 @@ impl BufRead for Stored {
 
     fn consume(&mut self, count: usize) {
         self.start += count;
-    }
-}
-
-/// The first place at or behind `position` with this mark that `begins` agrees to, of which it is asked `trials_left` times at
-/// most.
-pub(crate) fn find_start(
-    file: &mut File,
-    mut position: u64,
-    mark: &[u8],
-    trials_left: &mut u32,
-    begins: &mut dyn FnMut(&mut File, u64) -> io::Result<bool>,
-) -> io::Result<Option<u64>> {
-    let mut piece = vec![0; STEP];
-    loop {
-        file.seek(SeekFrom::Start(position))?;
-        let count = read_full(file, &mut piece)?;
-        for at in memmem::find_iter(&piece[..count], mark) {
-            if *trials_left == 0 {
-                return Ok(None);
-            }
-            *trials_left -= 1;
-            let candidate = position + at as u64;
-            if begins(file, candidate)? {
-                return Ok(Some(candidate));
-            }
-        }
-        if count < piece.len() {
-            return Ok(None);
-        }
-        position += (count + 1 - mark.len()) as u64;
     }
 }

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use document::LanguageCode;
 use parquet::{
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, Row},
@@ -39,11 +40,15 @@ struct Listed {
     length: u64,
 }
 
+/// Offsets and lengths.
+type Ranges = Vec<(u64, u64)>;
+
 /// The archives that the lists name, each with its ranges in order and once, however often they are listed.
 /// # Errors
 /// Fails if a list cannot be understood, or an archive is not there.
 pub(crate) fn archives(lists: &[Input], root: &Path) -> Result<Vec<Input>, Error> {
-    let mut archives: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+    // By the language that the list's path declares, and name.
+    let mut archives: BTreeMap<(Option<LanguageCode>, String), Ranges> = BTreeMap::new();
     for list in lists {
         let mut rows = 0u64;
         read_list(&list.path, &mut |listed| {
@@ -54,10 +59,8 @@ pub(crate) fn archives(lists: &[Input], root: &Path) -> Result<Vec<Input>, Error
             if listed.offset.checked_add(listed.length).is_none() || listed.length == 0 {
                 return Err(format!("{} bytes from byte {} on are no record", listed.length, listed.offset));
             }
-            match archives.get_mut(&listed.filename) {
-                Some(ranges) => ranges.push((listed.offset, listed.length)),
-                None => drop(archives.insert(listed.filename, vec![(listed.offset, listed.length)])),
-            }
+            let ranges = archives.entry((list.declared_language, listed.filename)).or_default();
+            ranges.push((listed.offset, listed.length));
             Ok(())
         })
         .map_err(|(row, message)| Error::Index {
@@ -68,7 +71,7 @@ pub(crate) fn archives(lists: &[Input], root: &Path) -> Result<Vec<Input>, Error
     }
     let Some(first) = lists.first() else { return Ok(Vec::new()) };
     let (mut inputs, mut missing) = (Vec::with_capacity(archives.len()), Vec::new());
-    for (name, mut ranges) in archives {
+    for ((declared_language, name), mut ranges) in archives {
         let Some(path) = find(root, &name) else {
             missing.push(name);
             continue;
@@ -76,7 +79,7 @@ pub(crate) fn archives(lists: &[Input], root: &Path) -> Result<Vec<Input>, Error
         // Of ranges from the same byte on, the longest.
         ranges.sort_unstable_by_key(|(offset, length)| (*offset, u64::MAX - length));
         ranges.dedup_by_key(|(offset, _)| *offset);
-        let mut input = Input { path, format: Format::Warc, ..first.clone() };
+        let mut input = Input { path, format: Format::Warc, declared_language, ..first.clone() };
         input.container.path = name;
         input.bytes = ranges.iter().map(|(_, length)| length).fold(0, |sum, it| u64::saturating_add(sum, *it));
         input.ranges = Some(ranges.into_iter().map(|(offset, length)| offset..offset + length).collect());
@@ -270,15 +273,33 @@ mod tests {
         (folder, listed)
     }
 
-    fn description() -> Description {
-        let text = "title = \"T\"\nkind = \"crawl\"\nlicence = \"x\"\nlicence_evidence = \"e\"\nrank = 1\n\
-                    files = [\"index/*\"]\nformat = \"warc_index\"\n";
-        Description::parse("sources/t.toml", "t", text).unwrap()
+    fn description(files: &str) -> Description {
+        let text = format!(
+            "title = \"T\"\nkind = \"crawl\"\nlicence = \"x\"\nlicence_evidence = \"e\"\nrank = 1\n\
+             files = [{files:?}]\nformat = \"warc_index\"\n"
+        );
+        Description::parse("sources/t.toml", "t", &text).unwrap()
+    }
+
+    #[test]
+    fn the_path_of_a_list_declares_the_language_of_what_it_names() {
+        let (folder, all) = archives();
+        for (language, (name, offset, length)) in ["ja", "ru"].iter().zip(&all) {
+            let list = folder.path().join("index").join(language);
+            fs::create_dir(&list).unwrap();
+            fs::write(list.join("list.csv"), format!("filename,offset,length\n{name},{offset},{length}\n")).unwrap();
+        }
+        let inputs = inputs(&description("index/{language}/*.csv"), folder.path()).unwrap();
+        let seen: Vec<_> = inputs
+            .iter()
+            .map(|it| (it.declared_language.unwrap().to_string(), it.ranges.as_ref().unwrap()[0].start, it.bytes))
+            .collect();
+        assert_eq!(seen, [("ja".to_owned(), all[0].1, all[0].2), ("ru".to_owned(), all[1].1, all[1].2)]);
     }
 
     fn read(root: &Path, target: u64) -> Result<(Vec<String>, Vec<String>), Error> {
         let (mut seen, mut faults) = (Vec::new(), Vec::new());
-        for input in inputs(&description(), root)? {
+        for input in inputs(&description("index/*"), root)? {
             let container = Arc::new(input.container.clone());
             for split in splits(&input, target)? {
                 let mut to_text =

@@ -1,4 +1,4 @@
-//! A zstd file of any number of frames, which knows where each begins: behind a broken one, reading goes on at the next.
+//! A zstd file of any number of frames, which knows where each begins.
 
 use std::{
     fs::File,
@@ -9,8 +9,8 @@ use std::{
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
 use crate::{
-    decompress::{MAX_TRIALS, START, STEP, read_full},
-    stored::find_start,
+    decompress::{START, STEP, read_full},
+    parts::Parts,
 };
 
 /// How a frame begins.
@@ -32,12 +32,9 @@ pub(crate) struct Frames {
     /// Where the byte behind `input` lies in the file.
     position: u64,
     /// Where the current frame begins in the file.
-    pub(crate) frame: u64,
+    frame: u64,
     /// Whether the current frame has been read to its end.
     is_between: bool,
-    broken: bool,
-    ended: bool,
-    trials_left: u32,
 }
 
 impl Frames {
@@ -55,50 +52,7 @@ impl Frames {
             position: 0,
             frame: 0,
             is_between: true,
-            broken: false,
-            ended: false,
-            trials_left: MAX_TRIALS,
         })
-    }
-
-    /// Bytes of one frame at most; 0 at the end of the file. After an error there is nothing to read until `resume_at` has
-    /// been called.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.broken {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a zstd frame is broken"));
-        }
-        let result = self.read_frame(buffer);
-        self.broken = result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
-        result
-    }
-
-    fn read_frame(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended {
-            if self.start == self.input.len() {
-                self.refill()?;
-            }
-            if self.is_between {
-                self.frame = self.position - (self.input.len() - self.start) as u64;
-                if self.input.is_empty() {
-                    self.ended = true;
-                    break;
-                }
-                self.is_between = false;
-            }
-            let mut input = InBuffer::around(&self.input[self.start..]);
-            let mut output = OutBuffer::around(&mut *buffer);
-            let left = self.decoder.run(&mut input, &mut output)?;
-            let (taken, count) = (input.pos(), output.pos());
-            self.start += taken;
-            self.is_between = left == 0;
-            if count > 0 {
-                return Ok(count);
-            }
-            if left != 0 && taken == 0 && self.input.is_empty() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(0)
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -109,34 +63,45 @@ impl Frames {
         self.position += self.input.len() as u64;
         read.map(|_| ())
     }
+}
 
-    /// Goes on at the first frame at or behind `position` whose content begins as wanted, and says whether there is one.
-    pub(crate) fn resume_at(&mut self, position: u64, is_wanted: &dyn Fn(&[u8]) -> bool) -> io::Result<bool> {
-        let (mut file, mut trials_left) = (self.file.try_clone()?, self.trials_left);
-        let found = find_start(&mut file, position, &MAGIC, &mut trials_left, &mut |file, candidate| {
-            self.start_in(file, candidate).map(|start| !start.is_empty() && is_wanted(&start))
-        })?;
-        self.trials_left = trials_left;
-        match found {
-            Some(position) => self.move_to(position)?,
-            None => self.ended = true,
+impl Parts for Frames {
+    fn mark(&self) -> &'static [u8] {
+        &MAGIC
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            if self.start == self.input.len() {
+                self.refill()?;
+            }
+            if self.is_between {
+                self.frame = self.position - (self.input.len() - self.start) as u64;
+                if self.input.is_empty() {
+                    return Ok(None);
+                }
+                self.is_between = false;
+            }
+            let mut input = InBuffer::around(&self.input[self.start..]);
+            let mut output = OutBuffer::around(&mut *buffer);
+            let left = self.decoder.run(&mut input, &mut output)?;
+            let (taken, count) = (input.pos(), output.pos());
+            self.start += taken;
+            self.is_between = left == 0;
+            if count > 0 {
+                return Ok(Some(count));
+            }
+            if left != 0 && taken == 0 && self.input.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-        Ok(found.is_some())
     }
 
-    /// Goes on at a frame.
-    pub(crate) fn move_to(&mut self, position: u64) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(position))?;
-        self.decoder.reinit()?;
-        self.input.clear();
-        (self.start, self.position, self.frame) = (0, position, position);
-        (self.is_between, self.broken, self.ended) = (true, false, false);
-        Ok(())
+    fn current(&self) -> u64 {
+        self.frame
     }
 
-    /// The first bytes, [`START`] at most, that come out of a frame at `position`; none if no frame begins there, or an
-    /// empty or broken one.
-    pub(crate) fn start_in(&self, file: &mut File, position: u64) -> io::Result<Vec<u8>> {
+    fn start_in(&self, file: &mut File, position: u64) -> io::Result<Vec<u8>> {
         file.seek(SeekFrom::Start(position))?;
         let mut stored = Vec::new();
         file.take(TRIAL).read_to_end(&mut stored)?;
@@ -146,6 +111,18 @@ impl Frames {
         let count = output.pos();
         start.truncate(if tried.is_ok() { count } else { 0 });
         Ok(start)
+    }
+
+    fn move_to(&mut self, position: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(position))?;
+        self.decoder.reinit()?;
+        self.input.clear();
+        (self.start, self.position, self.frame, self.is_between) = (0, position, position, true);
+        Ok(())
+    }
+
+    fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 }
 
