@@ -87,13 +87,6 @@ impl Vocabulary {
             text.push_str(next);
             return;
         }
-        // Pages of ideographs are filled to their edge, if need be inside a number.
-        let of_number = |it: char| it.is_ascii_digit() || matches!(it, '.' | ',');
-        let cuts_number = of_number(last) && of_number(first) && (last.is_ascii_digit() || first.is_ascii_digit());
-        if cuts_number && text.chars().rev().take(NEAR).any(is_unspaced) && next.chars().take(NEAR).any(is_unspaced) {
-            text.push_str(next);
-            return;
-        }
         if meet(last, first) && self.none_between >= self.blank_between {
             text.push_str(next);
             return;
@@ -223,8 +216,6 @@ fn is_like(left: f32, right: f32) -> bool {
 
 /// How far first lines stand to the right, in heights of the text.
 const INDENTATION: std::ops::Range<f32> = 0.6..6.0;
-/// How far around the end of a line is looked to tell whether the text is in ideographs.
-const NEAR: usize = 12;
 /// Of the column's width: a line that long may go on in the next.
 const READS_ON: f32 = 0.6;
 /// Lines that begin so near to each other begin at the same place.
