@@ -18,12 +18,14 @@ const ROWS: [&[&str]; 5] = [
 ];
 
 /// Crates that only one of ours may depend on.
-const RESERVED: [(&str, &str, &str); 12] = [
+const RESERVED: [(&str, &str, &str); 14] = [
     ("rayon", "pipeline", "parallelism"),
     ("clap", "medcorpus", "arguments"),
     ("indicatif", "medcorpus", "progress on a terminal"),
     ("comfy-table", "medcorpus", "tables for people"),
     ("pdfium-render", "extract", "native code"),
+    ("hayro-syntax", "extract", "PDF"),
+    ("hayro-font", "extract", "PDF"),
     ("tesseract", "extract", "native code"),
     ("leptess", "extract", "native code"),
     ("ort", "extract", "native code"),

@@ -5,7 +5,7 @@
 //! columns, these paragraphs, whichever engine found them.
 
 /// Rises when a book would be read differently: it is part of the fingerprint of what is built from books.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 #[cfg(feature = "ocr")]
 mod apostrophes;
@@ -19,6 +19,10 @@ mod furniture;
 mod ink;
 #[cfg(any(feature = "ocr", feature = "ocr-onnx"))]
 mod line_size;
+#[cfg(feature = "pdf")]
+mod page_font;
+#[cfg(feature = "pdf")]
+mod page_glyphs;
 mod page_kind;
 mod paragraphs;
 #[cfg(feature = "pdf")]
@@ -42,6 +46,10 @@ mod shape;
 mod signs;
 #[cfg(feature = "ocr")]
 mod tesseract;
+#[cfg(feature = "pdf")]
+mod text_layer;
+#[cfg(feature = "pdf")]
+mod text_run;
 mod trouble;
 #[cfg_attr(
     all(not(test), not(any(feature = "pdf", feature = "ocr", feature = "ocr-onnx"))),

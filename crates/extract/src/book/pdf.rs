@@ -7,13 +7,12 @@ use std::{
 };
 
 use super::{
+    page_glyphs::{Frame, PageGlyphs, Rectangle, as_printed, is_meaningless},
     protocol::Reply,
     raster::Raster,
-    reading_order,
-    shape::{Area, Shape},
+    shape::Shape,
     signs::Signs,
     trouble::Trouble,
-    words::{Glyph, words},
 };
 use document::FaultKind;
 use pdfium_render::prelude::{
@@ -109,10 +108,15 @@ pub fn page<'d>(document: &PdfDocument<'d>, index: u32) -> Result<PdfPage<'d>, T
         .map_err(|error| Trouble::content(FaultKind::Damaged, format!("the page cannot be loaded ({})", brief(&error))))
 }
 
+/// Width and height of a page, counted from 0, in points, without loading what is on it.
+pub fn size(document: &PdfDocument<'_>, index: u32) -> Option<(f32, f32)> {
+    let size = document.pages().page_size(index.try_into().ok()?).ok()?;
+    Some((size.width().value, size.height().value))
+}
+
 /// The text layer of a page in reading order, and its signs.
 pub fn text(page: &PdfPage<'_>) -> Result<(Shape, Signs), Trouble> {
     let mut signs = signs(page);
-    let frame = Frame::of(page);
     let text = page.text().map_err(|error| {
         Trouble::content(FaultKind::Damaged, format!("the page's text cannot be read ({})", brief(&error)))
     })?;
@@ -123,8 +127,7 @@ pub fn text(page: &PdfPage<'_>) -> Result<(Shape, Signs), Trouble> {
             format!("the page has {count} characters, at most {MAX_GLYPHS} are read"),
         ));
     }
-    let mut glyphs: Vec<Glyph> = Vec::with_capacity(count);
-    let mut turned: [Vec<Glyph>; 3] = Default::default();
+    let mut glyphs = PageGlyphs::new(frame(page), count);
     let mut bold = false;
     let mut after_blank = true;
     let mut surrogate: Option<u32> = None;
@@ -141,7 +144,7 @@ pub fn text(page: &PdfPage<'_>) -> Result<(Shape, Signs), Trouble> {
         }
         let decoded = char::from_u32(value).map_or(char::REPLACEMENT_CHARACTER, as_printed);
         if decoded.is_whitespace() {
-            glyphs.push(Glyph { character: ' ', area: Area::default(), bold: false });
+            glyphs.blank();
             after_blank = true;
             continue;
         }
@@ -150,39 +153,21 @@ pub fn text(page: &PdfPage<'_>) -> Result<(Shape, Signs), Trouble> {
             signs.undecodable += 1;
         }
         let Ok(bounds) = character.loose_bounds() else { continue };
-        let area = frame.area(bounds.left().value, bounds.top().value, bounds.right().value, bounds.bottom().value);
-        if !area.left.is_finite() || !area.top.is_finite() || !area.right.is_finite() || !area.bottom.is_finite() {
-            continue;
-        }
         // Weight is asked for at the start of a word only, since each question costs as much as the character itself.
         if after_blank {
             bold = character.font_weight().is_some_and(|weight| i32::from(weight_of(weight)) >= 600);
         }
         after_blank = false;
         let angle = character.angle_degrees().unwrap_or(0.0);
-        let quarter = ((angle / 90.0).round() as i32 + frame.quarters).rem_euclid(4);
-        let glyph = Glyph { character: decoded, area, bold };
-        match quarter {
-            0 => glyphs.push(glyph),
-            quarter => turned[quarter as usize - 1].push(glyph),
-        }
+        let rectangle = Rectangle {
+            left: bounds.left().value,
+            top: bounds.top().value,
+            right: bounds.right().value,
+            bottom: bounds.bottom().value,
+        };
+        glyphs.push(decoded, rectangle, angle, bold);
     }
-    // A page whose text stands on its side is read from that side; single turned words (a note along the margin) are left out.
-    let upright = glyphs.iter().filter(|glyph| glyph.character != ' ').count();
-    let most = turned.iter().enumerate().max_by_key(|(_, glyphs)| glyphs.len());
-    let (mut width, mut height) = (frame.width, frame.height);
-    if let Some((index, others)) = most
-        && others.len() > upright
-    {
-        let quarter = index as i32 + 1;
-        glyphs =
-            others.iter().map(|glyph| Glyph { area: turn(glyph.area, quarter, width, height), ..*glyph }).collect();
-        if quarter % 2 == 1 {
-            (width, height) = (height, width);
-        }
-    }
-    let shape = reading_order::shape(width, height, words(glyphs));
-    Ok((shape, signs))
+    Ok((glyphs.shape(), signs))
 }
 
 fn weight_of(weight: pdfium_render::prelude::PdfFontWeight) -> i16 {
@@ -201,78 +186,17 @@ fn weight_of(weight: pdfium_render::prelude::PdfFontWeight) -> i16 {
     }
 }
 
-/// What is meant where programs put codes of windows-1252 or of the font Symbol in place of characters.
-fn as_printed(character: char) -> char {
-    match character {
-        '\u{80}'..='\u{9F}' => {
-            let byte = [character as u32 as u8];
-            let (meant, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte);
-            meant.chars().next().unwrap_or(character)
-        }
-        '\u{F0B7}' => '•',
-        other => other,
-    }
-}
-
-fn is_meaningless(character: char) -> bool {
-    matches!(character, '\u{FFFD}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}')
-        || (character.is_control() && character != '\u{2}')
-}
-
-/// How the page's own coordinates lie under what a reader sees.
-struct Frame {
-    left: f32,
-    bottom: f32,
-    /// As seen.
-    width: f32,
-    height: f32,
-    /// Quarter turns clockwise from the page's own coordinates to what is seen.
-    quarters: i32,
-}
-
-impl Frame {
-    fn of(page: &PdfPage<'_>) -> Frame {
-        let quarters = match page.rotation() {
-            Ok(PdfPageRenderRotation::Degrees90) => 1,
-            Ok(PdfPageRenderRotation::Degrees180) => 2,
-            Ok(PdfPageRenderRotation::Degrees270) => 3,
-            _ => 0,
-        };
-        let bounds = page.boundaries().bounding().map(|bounding| bounding.bounds);
-        let (left, bottom) = bounds.map_or((0.0, 0.0), |bounds| (bounds.left().value, bounds.bottom().value));
-        Frame { left, bottom, width: page.width().value, height: page.height().value, quarters }
-    }
-
-    fn area(&self, left: f32, top: f32, right: f32, bottom: f32) -> Area {
-        let (left, right) = (left - self.left, right - self.left);
-        let (top, bottom) = (top - self.bottom, bottom - self.bottom);
-        match self.quarters {
-            1 => Area { left: bottom, right: top, top: left, bottom: right },
-            2 => Area { left: self.width - right, right: self.width - left, top: bottom, bottom: top },
-            3 => Area {
-                left: self.width - top,
-                right: self.width - bottom,
-                top: self.height - right,
-                bottom: self.height - left,
-            },
-            _ => Area { left, right, top: self.height - top, bottom: self.height - bottom },
-        }
-    }
-}
-
-/// An area of a page that is turned so that text at `quarter` becomes upright.
-fn turn(area: Area, quarter: i32, width: f32, height: f32) -> Area {
-    match quarter {
-        // Text that runs downwards: turn the page counter-clockwise.
-        1 => Area { left: area.top, right: area.bottom, top: width - area.right, bottom: width - area.left },
-        2 => Area {
-            left: width - area.right,
-            right: width - area.left,
-            top: height - area.bottom,
-            bottom: height - area.top,
-        },
-        _ => Area { left: height - area.bottom, right: height - area.top, top: area.left, bottom: area.right },
-    }
+/// How the page lies, as a reader sees it.
+fn frame(page: &PdfPage<'_>) -> Frame {
+    let quarters = match page.rotation() {
+        Ok(PdfPageRenderRotation::Degrees90) => 1,
+        Ok(PdfPageRenderRotation::Degrees180) => 2,
+        Ok(PdfPageRenderRotation::Degrees270) => 3,
+        _ => 0,
+    };
+    let bounds = page.boundaries().bounding().map(|bounding| bounding.bounds);
+    let (left, bottom) = bounds.map_or((0.0, 0.0), |bounds| (bounds.left().value, bounds.bottom().value));
+    Frame { left, bottom, width: page.width().value, height: page.height().value, quarters }
 }
 
 /// Images, outlines and invisible text.
@@ -288,17 +212,8 @@ fn signs(page: &PdfPage<'_>) -> Signs {
         match &object {
             PdfPageObject::Image(image) => {
                 let Ok(bounds) = image.bounds() else { continue };
-                let share = (bounds.width().value * bounds.height().value / whole).clamp(0.0, 1.0);
-                if share > signs.image_share {
-                    signs.image_share = share;
-                    let pixels = image.width().unwrap_or(0) as f32;
-                    let points = bounds.width().value.max(1.0);
-                    // An image that was turned on the page has its sides exchanged.
-                    let turned = image.height().unwrap_or(0) as f32;
-                    let upright = (pixels / turned.max(1.0) > 1.0)
-                        == (bounds.width().value / bounds.height().value.max(1.0) > 1.0);
-                    signs.image_dpi = if upright { pixels } else { turned } * 72.0 / points;
-                }
+                let (across, down) = (image.width().unwrap_or(0) as f32, image.height().unwrap_or(0) as f32);
+                signs.see_image(bounds.width().value, bounds.height().value, across, down, whole);
             }
             PdfPageObject::Text(text) => {
                 texts += 1;

@@ -84,7 +84,8 @@ struct Task {
     /// Place among the questions; none for the question that opens the file.
     index: Option<usize>,
     cpu_limit: f64,
-    cpu_at_start: f64,
+    /// CPU time of the worker when it was first looked at since the question, and at the last look.
+    cpu_at_start: Option<f64>,
     cpu_seen: f64,
     moved: Instant,
 }
@@ -314,8 +315,7 @@ impl Worker {
     }
 
     fn put(&mut self, request: &Request, index: Option<usize>, cpu_limit: f64) -> bool {
-        let cpu = cpu_secs(self.child.id()).unwrap_or(0.0);
-        self.task = Some(Task { index, cpu_limit, cpu_at_start: cpu, cpu_seen: cpu, moved: Instant::now() });
+        self.task = Some(Task { index, cpu_limit, cpu_at_start: None, cpu_seen: 0.0, moved: Instant::now() });
         let Ok(mut line) = serde_json::to_vec(request) else { return false };
         line.push(b'\n');
         self.questions.write_all(&line).and_then(|()| self.questions.flush()).is_ok()
@@ -349,7 +349,7 @@ impl Worker {
             task.cpu_seen = cpu;
             task.moved = Instant::now();
         }
-        if cpu - task.cpu_at_start > task.cpu_limit {
+        if cpu - *task.cpu_at_start.get_or_insert(cpu) > task.cpu_limit {
             return Some(format!("took more than {} s of CPU time and was ended", task.cpu_limit));
         }
         let idle = task.moved.elapsed() > Duration::from_secs_f64(limits.idle_secs);

@@ -25,4 +25,16 @@ impl Signs {
     pub fn of_image() -> Signs {
         Signs { image_share: 1.0, objects: 1, ..Signs::default() }
     }
+
+    /// Notes an image that covers `width` by `height` points of a page of `whole` square points, if it is the largest so
+    /// far; `across` and `down` are its pixels.
+    pub fn see_image(&mut self, width: f32, height: f32, across: f32, down: f32, whole: f32) {
+        let share = (width * height / whole).clamp(0.0, 1.0);
+        if share > self.image_share {
+            self.image_share = share;
+            // An image that was turned on the page has its sides exchanged.
+            let upright = (across / down.max(1.0) > 1.0) == (width / height.max(1.0) > 1.0);
+            self.image_dpi = if upright { across } else { down } * 72.0 / width.max(1.0);
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub fn words(glyphs: impl IntoIterator<Item = Glyph>) -> Vec<Word> {
 }
 
 /// PDFium writes this for a hyphen at the end of a line.
-const HYPHEN_AT_LINE_END: char = '\u{2}';
+pub const HYPHEN_AT_LINE_END: char = '\u{2}';
 
 /// A word that is being put together.
 struct Open {

@@ -103,22 +103,35 @@ fn serve_pdf(
     questions: &mut dyn BufRead,
     answers: &mut dyn Write,
 ) -> io::Result<Option<Request>> {
-    use super::pdf;
+    use super::{pdf, text_layer::TextLayers};
     let (document, opened) = match pdf::open(pdfium, path) {
         Ok(opened) => opened,
         Err(trouble) => return refuse(trouble, questions, answers),
     };
     answer(answers, &opened)?;
+    let layers = match opened {
+        Reply::Opened { pages, .. } => TextLayers::open(path, pages),
+        _ => None,
+    };
+    let mut layers = layers.as_ref().map(TextLayers::reader);
     // PDFium forgets a font when no open page uses it: with the page before kept open, each font is loaded once.
     let mut before = None;
     while let Some(request) = next(questions)? {
         let reply = match &request {
             Request::Open { .. } => return Ok(Some(request)),
-            Request::Text { page } => pdf::page(&document, *page).and_then(|page| {
-                let text = pdf::text(&page);
-                drop(before.replace(page));
+            Request::Text { page: index } => {
+                let plain = pdf::size(&document, *index).and_then(|size| layers.as_mut()?.page(*index, size));
+                let text = plain.map_or_else(
+                    || {
+                        let page = pdf::page(&document, *index)?;
+                        let text = pdf::text(&page);
+                        drop(before.replace(page));
+                        text
+                    },
+                    Ok,
+                );
                 text.map(|(shape, signs)| Reply::Text { shape, signs })
-            }),
+            }
             Request::Look { page } => {
                 pdf::page(&document, *page).and_then(|page| pdf::render(&page, LOOK_DPI)).map(|raster| looked(&raster))
             }
