@@ -65,6 +65,8 @@ pub enum Extent {
     Page,
     /// A few lines out of its middle, to see how the page reads.
     Sample,
+    /// Fewer, to see its language.
+    Glimpse,
 }
 
 /// A question to a worker.

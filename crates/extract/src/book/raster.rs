@@ -44,6 +44,8 @@ impl Prepared {
 /// with what is not typical of them.
 const SAMPLES: [f32; 6] = [0.42, 0.28, 0.56, 0.14, 0.70, 0.02];
 const SAMPLE_HEIGHT: f32 = 0.16;
+/// Four lines or so: to see a language, and not more, since an engine labours on what is in another script.
+const GLIMPSE_HEIGHT: f32 = 0.07;
 /// A sample has this share of the text of the fullest one, at least.
 const SAMPLE_FILLED: f32 = 0.5;
 /// What is so near to the edge of a sample is cut by it.
@@ -55,6 +57,11 @@ const MAX_DECODED_BYTES: u64 = 400 << 20;
 /// Steepest slope that is straightened, and the finest step, in degrees.
 const MAX_SLOPE: f32 = 4.0;
 const FINEST: f32 = 0.05;
+/// What strays from paper by so many times its usual noise is no paper any more, but never more than so many grey values,
+/// and what is darker than this is ink on any paper.
+const NOISE: f64 = 2.5;
+const MAX_NOISE: f64 = 24.0;
+const LIGHTEST_INK: f64 = 150.0;
 /// Slopes below this are left alone: turning blurs.
 const NO_SLOPE: f32 = 0.15;
 
@@ -117,9 +124,10 @@ impl Raster {
         let row = |share: f32| (page.height as f32 * share) as usize;
         match extent {
             Extent::Page => Prepared { raster: page, top: 0, width, height, edges: None },
-            Extent::Sample => {
-                let from = page.sample_top();
-                let (top, bottom) = (row(from), row(from + SAMPLE_HEIGHT));
+            Extent::Sample | Extent::Glimpse => {
+                let height = if extent == Extent::Sample { SAMPLE_HEIGHT } else { GLIMPSE_HEIGHT };
+                let from = page.sample_top() + (SAMPLE_HEIGHT - height) / 2.0;
+                let (top, bottom) = (row(from), row(from + height));
                 let edges = Some([top as f32 * points, bottom as f32 * points]);
                 Prepared { raster: page.rows(top, bottom), top, width, height, edges }
             }
@@ -245,38 +253,58 @@ impl Raster {
         if slope.abs() < NO_SLOPE {
             return self;
         }
-        let (sine, cosine) = slope.to_radians().sin_cos();
-        let (middle_x, middle_y) = (self.width as f32 / 2.0, self.height as f32 / 2.0);
-        let background = self.background();
-        let mut grey = vec![background; self.grey.len()];
-        for row in 0..self.height {
-            let y = row as f32 - middle_y;
-            for column in 0..self.width {
-                let x = column as f32 - middle_x;
-                let from_x = cosine * x - sine * y + middle_x;
-                let from_y = sine * x + cosine * y + middle_y;
-                if let Some(value) = self.sample(from_x, from_y) {
-                    grey[row * self.width + column] = value;
+        // In 65,536ths of a pixel: a page has millions.
+        const ONE: f64 = 65_536.0;
+        let (sine, cosine) = f64::from(slope).to_radians().sin_cos();
+        let (middle_x, middle_y) = (self.width as f64 / 2.0, self.height as f64 / 2.0);
+        let (step_x, step_y) = ((cosine * ONE).round() as i64, (sine * ONE).round() as i64);
+        let mut grey = vec![self.background(); self.grey.len()];
+        for (row, line) in grey.chunks_exact_mut(self.width).enumerate() {
+            let y = row as f64 - middle_y;
+            let mut x = ((-cosine * middle_x - sine * y + middle_x) * ONE).round() as i64;
+            let mut y = ((-sine * middle_x + cosine * y + middle_y) * ONE).round() as i64;
+            for pixel in line {
+                if let Some(value) = self.between(x, y) {
+                    *pixel = value;
                 }
+                x += step_x;
+                y += step_y;
             }
         }
         Raster { grey, ..self }
     }
 
-    /// Between four pixels.
-    fn sample(&self, x: f32, y: f32) -> Option<u8> {
-        if x < 0.0 || y < 0.0 {
-            return None;
-        }
-        let (left, top) = (x as usize, y as usize);
+    /// Between four pixels; the place is in 65,536ths of a pixel.
+    fn between(&self, x: i64, y: i64) -> Option<u8> {
+        let (left, top) = (usize::try_from(x >> 16).ok()?, usize::try_from(y >> 16).ok()?);
         if left + 1 >= self.width || top + 1 >= self.height {
             return None;
         }
-        let (share_x, share_y) = (x - left as f32, y - top as f32);
-        let at = |column: usize, row: usize| f32::from(self.grey[row * self.width + column]);
-        let upper = at(left, top) * (1.0 - share_x) + at(left + 1, top) * share_x;
-        let lower = at(left, top + 1) * (1.0 - share_x) + at(left + 1, top + 1) * share_x;
-        Some((upper * (1.0 - share_y) + lower * share_y + 0.5) as u8)
+        let (share_x, share_y) = ((x >> 8 & 0xFF) as u32, (y >> 8 & 0xFF) as u32);
+        let start = top * self.width + left;
+        let at = |place: usize| u32::from(self.grey[place]);
+        let upper = at(start) * (256 - share_x) + at(start + 1) * share_x;
+        let lower = at(start + self.width) * (256 - share_x) + at(start + self.width + 1) * share_x;
+        Some(((upper * (256 - share_y) + lower * share_y + (1 << 15)) >> 16) as u8)
+    }
+
+    /// With paper as white as its noise lets it be, so that an engine need not look at the noise.
+    pub fn levelled(mut self) -> Raster {
+        let histogram = self.histogram();
+        let paper = usize::from(self.background());
+        // How far the paper strays, seen on its lighter side, where there is no ink.
+        let (mut count, mut squares) = (0.0, 0.0);
+        for (value, pixels) in histogram.iter().enumerate().skip(paper) {
+            count += *pixels as f64;
+            squares += *pixels as f64 * ((value - paper) as f64).powi(2);
+        }
+        let strays = (NOISE * (squares / f64::max(count, 1.0)).sqrt()).min(MAX_NOISE);
+        let white = (paper as f64 - strays).max(LIGHTEST_INK);
+        let levels: [u8; 256] = std::array::from_fn(|value| (value as f64 * 255.0 / white).min(255.0) as u8);
+        for value in &mut self.grey {
+            *value = levels[usize::from(*value)];
+        }
+        self
     }
 
     /// The most frequent light value.
@@ -373,6 +401,19 @@ mod tests {
         let turned = page.turned(1);
         assert_eq!((turned.width, turned.height), (30, 50));
         assert_eq!(turned.turned(2).turned(1), page);
+    }
+
+    #[test]
+    fn noise_of_paper_goes_and_ink_stays() {
+        let noise = |place: usize| [240u8, 244, 242, 246, 238, 242, 242, 240][place % 8];
+        let grey = (0..10_000).map(|place| if place % 50 < 5 { 30 } else { noise(place) }).collect();
+        let levelled = Raster { width: 100, height: 100, grey, dpi: 200.0 }.levelled();
+        let (ink, paper): (Vec<u8>, Vec<u8>) = levelled.grey.iter().partition(|value| **value < 128);
+        assert_eq!(ink.len(), 1_000);
+        assert!(ink.iter().all(|value| *value < 40), "{:?}", ink.iter().max());
+        assert!(paper.iter().all(|value| *value == 255), "{:?}", paper.iter().min());
+        let clean = Raster { width: 2, height: 2, grey: vec![0, 255, 128, 255], dpi: 200.0 };
+        assert_eq!(clean.clone().levelled(), clean);
     }
 
     #[test]

@@ -363,7 +363,7 @@ impl Reader<'_> {
             }
             let Some(packs) = language.packs.first() else { continue };
             let request =
-                Request::Recognise { page, engine: Engine::Tesseract, packs: packs.clone(), extent: Extent::Sample };
+                Request::Recognise { page, engine: Engine::Tesseract, packs: packs.clone(), extent: Extent::Glimpse };
             let Some(shape) = self.answer(&request)? else { continue };
             tried.push(&language.script);
             let text = shape.plain_text();
@@ -546,7 +546,7 @@ impl Reader<'_> {
         };
         let mut best = (0.0, first);
         for packs in &known.packs {
-            let request = Request::Recognise { page, engine, packs: packs.clone(), extent: Extent::Sample };
+            let request = Request::Recognise { page, engine, packs: packs.clone(), extent: Extent::Glimpse };
             if let Some(shape) = self.answer(&request)?
                 && confidence(&shape) > best.0
             {

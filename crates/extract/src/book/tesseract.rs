@@ -62,7 +62,7 @@ impl Tesseract {
     /// Reads a page. What cannot be read is tried upside down and from both sides, on a sample.
     pub fn read(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
         let upright = self.read_upright(raster.clone(), packs, extent)?;
-        if extent == Extent::Sample || upright.chars() < 20 || confidence(&upright) >= UNREADABLE {
+        if extent != Extent::Page || upright.chars() < 20 || confidence(&upright) >= UNREADABLE {
             return Ok(upright);
         }
         let mut best = (READABLE, 0);
@@ -76,7 +76,9 @@ impl Tesseract {
     }
 
     fn read_upright(&mut self, raster: Raster, packs: &str, extent: Extent) -> Result<Shape, Trouble> {
-        let prepared = raster.prepared(extent);
+        let mut prepared = raster.prepared(extent);
+        // It packs and unpacks the image of each line, which takes longer where the paper is not clean.
+        prepared.raster = prepared.raster.levelled();
         let words = self.words(&prepared.raster, packs, AUTOMATIC, prepared.top)?;
         let mut shape = reading_order::shape(prepared.width, prepared.height, prepared.uncut(words));
         line_size::even(&mut shape);
